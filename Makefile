@@ -17,8 +17,9 @@ CFLAGS    ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -I$(B) \
 	     -DFDSCOPE_VERSION='"$(VERSION)"' $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
 	     $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
-LIBS       = $(shell pkg-config --libs $(PKGS)) -lelf -lz
-BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ivmlinux -Iinclude
+LIBS       = $(shell pkg-config --libs $(PKGS)) -lelf -lz -lm
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ivmlinux -Iinclude \
+	     -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 DEP        = -MMD -MP		# both compilers: a stale BPF object is wrong numbers, not an error
 
 BPF_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))

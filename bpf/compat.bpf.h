@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Differences between architectures and kernels, each in one place. */
+#ifndef FDSCOPE_COMPAT_BPF_H
+#define FDSCOPE_COMPAT_BPF_H
+
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+#define barrier() asm volatile("" ::: "memory")
+
+#if defined(__TARGET_ARCH_x86)
+
+#define EPOLL_EVENT_BYTES 12 /* struct epoll_event is packed on x86-64 only */
+#define TS_COMPAT	  0x0002 /* arch/x86/include/asm/thread_info.h */
+
+/* The arguments are still in their registers when the call returns. */
+#define ARG1(regs)	  ((regs)->di)
+#define ARG2(regs)	  ((regs)->si)
+#define ARG3(regs)	  ((regs)->dx)
+#define ARG4(regs)	  ((regs)->r10)
+#define ARG5(regs)	  ((regs)->r8)
+#define ARG6(regs)	  ((regs)->r9)
+#define SYSCALL_NR(regs)  ((regs)->orig_ax)
+
+/* Calls through int 0x80 or from 32-bit code carry ia32 numbers. */
+static __always_inline bool is_compat_call(struct task_struct *task)
+{
+	return task->thread_info.status & TS_COMPAT;
+}
+
+#else
+#error "fdscope knows the system call conventions of x86-64 only"
+#endif
+
+/* Kernel-internal results that mean "a signal came": include/linux/errno.h */
+#define EINTR		      4
+#define ERESTARTSYS	      512
+#define ERESTART_RESTARTBLOCK 516
+
+static __always_inline bool is_interrupted(long ret)
+{
+	return ret == -EINTR || (ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK);
+}
+
+/*
+ * Clears what is at and above bit @bits in the word it falls into (nothing, if
+ * that is bit 0 of a word that was not read); @nr_words is a power of two.
+ */
+static __always_inline void mask_last_word(unsigned long *words, u32 nr_words, u32 bits)
+{
+	u32 last = bits / 64;
+
+	barrier_var(last); /* for the verifier: else the mask is optimised away */
+	words[last & (nr_words - 1)] &= (1ULL << bits % 64) - 1;
+}
+
+#endif

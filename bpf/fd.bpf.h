@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From a descriptor number to what stands behind it, and the calls that open
+ * and close descriptors.
+ */
+#ifndef FDSCOPE_FD_BPF_H
+#define FDSCOPE_FD_BPF_H
+
+#include "calls.bpf.h"
+#include "task.bpf.h"
+
+#define S_IFMT		   0170000
+#define S_IFSOCK	   0140000
+#define S_IFREG		   0100000
+#define S_IFIFO		   0010000
+#define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
+
+/* The current task's file at @fd, or NULL. Valid until the program returns. */
+static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+{
+	struct files_struct *files = task->files;
+	struct file *file = NULL;
+	struct fdtable *fdt;
+
+	if (!files)
+		return NULL;
+	fdt = files->fdt;
+	if (fd >= fdt->max_fds)
+		return NULL;
+	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
+	return file;
+}
+
+/*
+ * What io counts @file as. Since 6.16 the inode that eventfd, timerfd and epoll
+ * share calls itself a regular file ("anon_inode: use a proper mode
+ * internally"): its file system tells.
+ */
+static __always_inline __u32 file_kind(struct file *file)
+{
+	struct inode *inode;
+
+	if (!file)
+		return KIND_OTHER;
+	inode = BPF_CORE_READ(file, f_inode);
+	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	case S_IFSOCK:
+		return KIND_SOCKET;
+	case S_IFIFO:
+		return KIND_PIPE;
+	case S_IFREG:
+		return BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC ? KIND_OTHER
+										  : KIND_FILE;
+	default:
+		return KIND_OTHER;
+	}
+}
+
+/* The same, with the anonymous inodes told apart by their names. */
+static __always_inline __u32 file_kind_by_name(struct file *file)
+{
+	__u32 kind = file_kind(file);
+	char name[8] = {};
+
+	if (kind != KIND_OTHER)
+		return kind;
+	if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != ANON_INODE_FS_MAGIC)
+		return KIND_OTHER;
+	bpf_probe_read_kernel(name, sizeof(name), BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	if (!__builtin_memcmp(name, "[eventpo", 8))
+		return KIND_EPOLL;
+	if (!__builtin_memcmp(name, "[eventfd", 8))
+		return KIND_EVENTFD;
+	if (!__builtin_memcmp(name, "[timerfd", 8))
+		return KIND_TIMERFD;
+	return KIND_OTHER;
+}
+
+static __always_inline struct sock *file_sock(struct file *file)
+{
+	struct socket *socket = BPF_CORE_READ(file, private_data);
+
+	return BPF_CORE_READ(socket, sk);
+}
+
+#define BITMAP_WORDS 32 /* words of the bitmap read at a time */
+#define BITMAP_BITS  (BITMAP_WORDS * 64)
+
+/* Set bits of the kernel's bitmap at @bitmap, of @bits; looks at BITMAP_BITS of them. */
+__weak __u64 count_bitmap(__u64 bitmap, __u64 bits)
+{
+	unsigned long words[BITMAP_WORDS] = {};
+	__u64 bytes = (bits + 63) / 64 * 8;
+	__u64 set = 0;
+
+	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
+	if (bytes > sizeof(words))
+		bytes = sizeof(words);
+	bpf_probe_read_kernel(words, bytes, (void *)bitmap);
+	if (bits < BITMAP_BITS)
+		mask_last_word(words, BITMAP_WORDS, bits);
+	for (__u32 i = 0; i < BITMAP_WORDS; i++)
+		set += count_bits(words[i]);
+	return set;
+}
+
+/* How many descriptors of the current task below @limit are open. */
+__weak __u64 count_open(__u64 limit)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct files_struct *files = task->files;
+	__u64 open_fds, open = 0;
+
+	if (!files)
+		return 0;
+	open_fds = (__u64)BPF_CORE_READ(files, fdt, open_fds);
+	if (limit > files->fdt->max_fds)
+		limit = files->fdt->max_fds;
+	for (__u32 base = 0; base < OPEN_FDS_MAX; base += BITMAP_BITS) {
+		if (base >= limit)
+			return open;
+		open += count_bitmap(open_fds + base / 8, limit - base);
+	}
+	count_loss(LOSS_OPEN_DESCRIPTORS);
+	return open;
+}
+
+static __always_inline __u64 count_all_open(void)
+{
+	return count_open(~0ULL);
+}
+
+/* What the entry of execve, close_range or dup2 must remember for its end. */
+static __always_inline void fd_call_entered(struct thread *thread, struct task_struct *task,
+					    struct pt_regs *regs, __u32 handler)
+{
+	if (handler == CALL_DUP_TO)
+		thread->fds_before = 1 + (file_of(task, ARG2(regs)) != NULL);
+	else if (handler == CALL_CLOSE_RANGE)
+		thread->fds_before = 1 + count_open((__u64)(__u32)ARG2(regs) + 1) -
+				     count_open((__u32)ARG1(regs));
+	else
+		thread->fds_before = 1 + count_all_open();
+}
+
+#define EBADF		    9
+#define F_DUPFD		    0
+#define F_DUPFD_CLOEXEC	    1030
+#define CLOSE_RANGE_CLOEXEC 4
+
+static __always_inline void close_range_done(struct thread *thread, struct pt_regs *regs, long ret)
+{
+	if (ret == 0 && !(ARG3(regs) & CLOSE_RANGE_CLOEXEC) && thread->fds_before)
+		thread->counters.fds.closed += thread->fds_before - 1;
+}
+
+/* dup2 onto itself opens nothing; onto an open descriptor it closes that one first. */
+static __always_inline void dup_to_done(struct thread *thread, struct pt_regs *regs, long ret)
+{
+	if (ret < 0 || ARG1(regs) == ARG2(regs) || !thread->fds_before)
+		return;
+	thread->counters.fds.opened++;
+	thread->counters.fds.closed += thread->fds_before - 1;
+}
+
+static __always_inline void fd_call_done(struct thread *thread, struct pt_regs *regs, long ret,
+					 __u32 handler)
+{
+	struct fd_counters *fds = &thread->counters.fds;
+
+	switch (handler) {
+	case CALL_OPEN:
+		fds->opened += ret >= 0;
+		break;
+	case CALL_OPEN_PAIR:
+		fds->opened += ret == 0 ? 2 : 0;
+		break;
+	case CALL_SIGNALFD: /* changes the given one, or makes one */
+		fds->opened += ret >= 0 && (int)ARG1(regs) == -1;
+		break;
+	case CALL_FCNTL:
+		fds->opened += ret >= 0 &&
+			       (ARG2(regs) == F_DUPFD || ARG2(regs) == F_DUPFD_CLOEXEC);
+		break;
+	case CALL_CLOSE: /* close(2): closed even if it reports an error of the file */
+		fds->closed += ret != -EBADF;
+		break;
+	case CALL_CLOSE_RANGE:
+		close_range_done(thread, regs, ret);
+		break;
+	case CALL_DUP_TO:
+		dup_to_done(thread, regs, ret);
+		break;
+	}
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reads, writes, sendfile, splice and their kin: outcomes and bytes by kind of file. */
+#ifndef FDSCOPE_IO_BPF_H
+#define FDSCOPE_IO_BPF_H
+
+#include "accept.bpf.h"
+#include "calls.bpf.h"
+
+#define MSG_TRUNC     0x20
+#define MSG_ERRQUEUE  0x2000
+#define SOCK_STREAM   1
+#define IPPROTO_TCP   6
+#define IPPROTO_MPTCP 262
+#define FMODE_READ    1
+#define UIO_MAXIOV    1024
+
+#define IOVS 8 /* iovecs read at a time */
+
+struct iovec64 {
+	__u64 base;
+	__u64 len;
+};
+
+struct msghdr64 {
+	__u64 name;
+	__u64 namelen;
+	__u64 iov;
+	__u64 iovlen;
+};
+
+#define MMSGHDR_BYTES	   64 /* struct mmsghdr: a msghdr of 56 bytes, msg_len, padding */
+#define MMSGHDR_LEN_OFFSET 56
+
+#define UNREADABLE_IOV (~0ULL)
+
+/* Sum of @nr lengths at @iov, or UNREADABLE_IOV; looks at IOVS of them. */
+__weak __u64 sum_some_iovecs(__u64 iov, __u64 nr)
+{
+	struct iovec64 iovs[IOVS] = {};
+	__u64 bytes = nr * sizeof(*iovs);
+	__u64 sum = 0;
+
+	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
+	if (bytes > sizeof(iovs))
+		bytes = sizeof(iovs);
+	if (bpf_probe_read_user(iovs, bytes, (void *)iov))
+		return UNREADABLE_IOV;
+	for (__u32 i = 0; i < IOVS; i++)
+		sum += iovs[i].len;
+	return sum;
+}
+
+/* Sum of @nr lengths at @iov, or UNREADABLE_IOV. */
+__weak __u64 sum_iovecs(__u64 iov, __u64 nr)
+{
+	__u64 sum = 0, some;
+
+	for (__u32 at = 0; at < UIO_MAXIOV; at += IOVS) {
+		if (at >= nr)
+			break;
+		some = sum_some_iovecs(iov + at * sizeof(struct iovec64), nr - at);
+		if (some == UNREADABLE_IOV)
+			return UNREADABLE_IOV;
+		sum += some;
+	}
+	return sum;
+}
+
+/* Bytes in the first @nr messages (msg_len, which the kernel wrote), or UNREADABLE_IOV. */
+__weak __u64 sum_messages(__u64 messages, __u64 nr)
+{
+	__u64 sum = 0;
+
+	for (__u32 i = 0; i < UIO_MAXIOV; i++) {
+		__u64 len_at = messages + i * MMSGHDR_BYTES + MMSGHDR_LEN_OFFSET;
+		__u32 len;
+
+		if (i >= nr)
+			break;
+		if (bpf_probe_read_user(&len, sizeof(len), (void *)len_at))
+			return UNREADABLE_IOV;
+		sum += len;
+	}
+	return sum;
+}
+
+static __always_inline __u64 sum_or_loss(struct thread *thread, __u64 sum)
+{
+	if (sum != UNREADABLE_IOV)
+		return sum;
+	thread->counters.losses[LOSS_USER_MEMORY]++;
+	return 0;
+}
+
+static __always_inline __u64 sum_msghdr(struct thread *thread, __u64 address)
+{
+	struct msghdr64 msg;
+
+	if (bpf_probe_read_user(&msg, sizeof(msg), (void *)address)) {
+		thread->counters.losses[LOSS_USER_MEMORY]++;
+		return 0;
+	}
+	return sum_or_loss(thread, sum_iovecs(msg.iov, msg.iovlen));
+}
+
+/* How much the call was asked to move: bytes, or messages for the mmsg calls. */
+static __always_inline __u64 asked_of(struct thread *thread, struct pt_regs *regs, __u32 shape)
+{
+	switch (shape) {
+	case IO_LENGTH4:
+		return ARG4(regs);
+	case IO_LENGTH5:
+		return ARG5(regs);
+	case IO_IOV:
+		return sum_or_loss(thread, sum_iovecs(ARG2(regs), ARG3(regs)));
+	case IO_MSG:
+		return sum_msghdr(thread, ARG2(regs));
+	case IO_MMSG:
+		return (__u32)ARG3(regs);
+	default:
+		return ARG3(regs);
+	}
+}
+
+static __always_inline __u32 flags_of(struct pt_regs *regs, __u32 shape)
+{
+	if (shape == IO_MSG)
+		return ARG3(regs);
+	return shape == IO_MMSG || shape == IO_FLAGS4 ? ARG4(regs) : 0;
+}
+
+/*
+ * What of @bytes received under MSG_TRUNC did not cross: TCP throws the data
+ * away (tcp(7)); the others report the datagram's length beyond the buffer.
+ */
+static __always_inline void count_truncated(struct thread *thread, struct file *file, __u32 shape,
+					    __u64 bytes, __u64 asked)
+{
+	__u16 protocol = BPF_CORE_READ(file_sock(file), sk_protocol);
+
+	if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
+		thread->counters.copies.truncated_bytes += bytes;
+	else if (shape == IO_MMSG)
+		thread->counters.losses[LOSS_TRUNCATED_MESSAGES]++;
+	else if (bytes > asked)
+		thread->counters.copies.truncated_bytes += bytes - asked;
+}
+
+/* Result 0 ends a stream, a file or a pipe; a datagram may be empty. */
+static __always_inline bool is_end(struct file *file, __u32 kind, struct pt_regs *regs, __u32 shape)
+{
+	struct socket *socket;
+
+	if (kind == KIND_OTHER)
+		return false;
+	if (kind != KIND_SOCKET)
+		return true;
+	socket = BPF_CORE_READ(file, private_data);
+	return BPF_CORE_READ(socket, type) == SOCK_STREAM && !(flags_of(regs, shape) & MSG_ERRQUEUE);
+}
+
+static __always_inline void count_moved(struct thread *thread, struct io_counters *io,
+					struct file *file, struct pt_regs *regs, long ret,
+					const struct call *call)
+{
+	__u64 asked = asked_of(thread, regs, call->shape);
+	__u64 bytes = ret;
+	__u32 bucket;
+
+	if (call->shape == IO_MMSG)
+		bytes = sum_or_loss(thread, sum_messages(ARG2(regs), ret));
+	bucket = hist_bucket(bytes);
+	io->moved++;
+	io->bytes += bytes;
+	io->partial += ret < asked;
+	io->size_hist[bucket < HIST_BYTES_BUCKETS ? bucket : HIST_BYTES_BUCKETS - 1]++;
+	if (call->family == IO_READ && flags_of(regs, call->shape) & MSG_TRUNC)
+		count_truncated(thread, file, call->shape, bytes, asked);
+	if (call->family == IO_VMSPLICE && BPF_CORE_READ(file, f_mode) & FMODE_READ)
+		thread->counters.copies.vmsplice_in_bytes += bytes;
+}
+
+static __always_inline void io_done(struct thread *thread, struct task_struct *task,
+				    struct pt_regs *regs, long ret, const struct call *call)
+{
+	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
+	struct file *file = file_of(task, fd);
+	__u32 kind = call->family == IO_VMSPLICE ? KIND_PIPE : file_kind(file);
+	struct io_counters *io;
+
+	if (call->family >= IO_FAMILIES || kind >= IO_KINDS)
+		return; /* for the verifier */
+	io = &thread->counters.io[call->family][kind];
+	if (ret > 0) {
+		count_moved(thread, io, file, regs, ret, call);
+	} else if (ret == 0) {
+		io->size_hist[0]++;
+		if (is_end(file, kind, regs, call->shape) && asked_of(thread, regs, call->shape))
+			io->end++;
+	} else if (ret == -EAGAIN) {
+		io->again++;
+	} else if (is_interrupted(ret)) {
+		io->interrupted++;
+	} else {
+		io->failed++;
+	}
+}
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The doors through which system calls come in, and the switch. Handlers are in
+ * the .bpf.h of each family. Every thread of the machine runs these two
+ * programs, so what is not traced or not a target leaves early.
+ */
+#include "compat.bpf.h"
+#include "maps.bpf.h"
+#include "calls.bpf.h"
+#include "task.bpf.h"
+#include "fd.bpf.h"
+#include "wait.bpf.h"
+#include "accept.bpf.h"
+#include "epoll_ctl.bpf.h"
+#include "io.bpf.h"
+
+const volatile struct config config;
+
+__u64 losses[LOSSES];
+__u64 unseen[UNSEENS];
+__u64 folds_begun, folds_done;
+__u32 walk;
+
+static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
+					   struct pt_regs *regs, const struct call *call)
+{
+	switch (call->handler) {
+	case CALL_WAIT:
+		wait_entered(thread, task, regs, call);
+		break;
+	case CALL_RESTART:
+		wait_resumed(thread, task);
+		break;
+	case CALL_ACCEPT:
+		accept_entered(thread, regs);
+		break;
+	default:
+		fd_call_entered(thread, task, regs, call->handler);
+		break;
+	}
+}
+
+static __always_inline void dispatch_exit(struct thread *thread, struct task_struct *task,
+					  struct pt_regs *regs, long ret, const struct call *call)
+{
+	switch (call->handler) {
+	case CALL_WAIT:
+	case CALL_RESTART:
+		wait_done(thread, task, regs, ret, call);
+		break;
+	case CALL_IO:
+		io_done(thread, task, regs, ret, call);
+		break;
+	case CALL_EPOLL_CTL:
+		epoll_ctl_done(thread, regs, ret);
+		break;
+	case CALL_ACCEPT:
+		accept_done(thread, task, regs, ret);
+		break;
+	default:
+		fd_call_done(thread, regs, ret, call->handler);
+		break;
+	}
+}
+
+/* A call that is no poll and returned -516: what restart_syscall resumes is not a poll. */
+static __always_inline void forget_resumable(struct task_struct *task)
+{
+	struct thread *thread = known_thread(task);
+
+	if (thread)
+		thread->wait.resumable = 0;
+}
+
+static __always_inline void count_compat_call(struct task_struct *task)
+{
+	if (target_process(task))
+		__sync_fetch_and_add(&unseen[UNSEEN_COMPAT], 1);
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
+{
+	const struct call *call = call_of(nr);
+	struct task_struct *task;
+	struct thread *thread;
+
+	if (call->handler == CALL_UNTRACED || call->handler > LAST_WITH_ENTRY)
+		return 0;
+	task = bpf_get_current_task_btf();
+	if (is_compat_call(task))
+		return 0;
+	thread = watched_thread(task);
+	if (!thread)
+		return 0;
+	begin_update(thread);
+	dispatch_enter(thread, task, regs, call);
+	end_update(thread);
+	return 0;
+}
+
+SEC("tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct call *call = call_of(SYSCALL_NR(regs));
+	struct thread *thread;
+
+	if (is_compat_call(task)) {
+		count_compat_call(task);
+		return 0;
+	}
+	if (call->handler == CALL_UNTRACED) {
+		if (ret == -ERESTART_RESTARTBLOCK)
+			forget_resumable(task);
+		return 0;
+	}
+	thread = watched_thread(task);
+	if (!thread)
+		return 0;
+	begin_update(thread);
+	dispatch_exit(thread, task, regs, ret, call);
+	end_update(thread);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Births, execs and deaths of targets, the walk over their descriptors, and the
+ * io_uring requests that no system call shows.
+ */
+#include "compat.bpf.h"
+#include "maps.bpf.h"
+#include "task.bpf.h"
+#include "fd.bpf.h"
+#include "wait.bpf.h"
+#include "accept.bpf.h"
+
+#define RLIMIT_NOFILE 7
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct process birth = {};
+
+	if (child->tgid == parent->tgid || !target_process(parent))
+		return 0;
+	birth.start_ns = child->group_leader->start_time;
+	birth.open_at_birth = count_all_open(); /* the child's table is a copy */
+	birth.born_traced = 1;
+	add_process(child->tgid, &birth);
+	return 0;
+}
+
+static __always_inline bool becomes_target(struct task_struct *task)
+{
+	char comm[COMM_LEN];
+
+	if (config.held_tgid && (__u32)task->tgid == config.held_tgid)
+		return true;
+	if (!config.match_comm || (__u32)task->tgid == config.own_tgid)
+		return false;
+	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
+	return same_comm(comm, config.comm);
+}
+
+/* exec closes what is marked close-on-exec, and a second thread that calls it takes the leader's id. */
+static __always_inline void thread_execed(struct thread *thread, struct task_struct *task)
+{
+	begin_update(thread);
+	thread->tid = task->pid;
+	thread->start_ns = task->start_time;
+	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), task->comm);
+	if (thread->fds_before)
+		thread->counters.fds.closed += thread->fds_before - 1 - count_all_open();
+	end_update(thread);
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	struct thread *thread = known_thread(task);
+	struct process birth = {};
+
+	if (thread)
+		thread_execed(thread, task);
+	if (target_process(task) || !becomes_target(task))
+		return 0;
+	birth.start_ns = task->group_leader->start_time;
+	birth.open_at_birth = count_all_open();
+	birth.born_traced = 1;
+	add_process(task->tgid, &birth);
+	return 0;
+}
+
+/* Adds @from to @to, where a thread that ends on another CPU may add, too, and clears it. */
+static __always_inline void fold(struct thread *to, struct thread *from)
+{
+	__u64 *sum = (__u64 *)&to->counters;
+	__u64 *counters = (__u64 *)&from->counters;
+
+	for (__u32 i = 0; i < COUNTERS_WORDS; i++) {
+		if (!counters[i])
+			continue;
+		__sync_fetch_and_add(&sum[i], counters[i]);
+		counters[i] = 0;
+	}
+}
+
+static __always_inline void free_row(struct thread *thread, __u32 row)
+{
+	begin_update(thread);
+	thread->state = THREAD_FREE;
+	thread->task = 0;
+	thread->tgid = 0;
+	thread->tid = 0;
+	thread->busy_since_ns = 0;
+	thread->fds_before = 0;
+	thread->addrlen_seen = 0;
+	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
+	end_update(thread);
+	bpf_map_push_elem(&free_rows, &row, 0);
+}
+
+/* The row of the process's first thread to end becomes that of all its ended threads. */
+static __always_inline void end_thread(struct thread *thread, struct task_struct *task, __u32 row)
+{
+	struct process_key key = {
+		.start_ns = thread->process_start_ns,
+		.tgid = thread->tgid,
+	};
+	__u64 address = (__u64)task;
+	struct thread *ended = NULL;
+	__u32 *ended_row;
+
+	begin_update(thread);
+	wait_abandoned(thread, task);
+	end_update(thread);
+
+	__sync_fetch_and_add(&folds_begun, 1);
+	bpf_map_delete_elem(&rows_by_task, &address);
+	if (bpf_map_update_elem(&ended_rows, &key, &row, BPF_NOEXIST)) {
+		ended_row = bpf_map_lookup_elem(&ended_rows, &key);
+		if (ended_row)
+			ended = bpf_map_lookup_elem(&threads, ended_row);
+	}
+	if (ended && ended != thread) {
+		fold(ended, thread);
+		free_row(thread, row);
+	} else {
+		begin_update(thread);
+		thread->state = THREAD_ENDED;
+		thread->task = 0;
+		thread->tid = 0;
+		end_update(thread);
+	}
+	__sync_fetch_and_add(&folds_done, 1);
+}
+
+static __always_inline void end_process(struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	struct process_end *end;
+
+	if (!process && !known_thread(task->group_leader))
+		return;
+	end = bpf_ringbuf_reserve(&ended_processes, sizeof(*end), 0);
+	if (!end) {
+		count_loss(LOSS_ENDED_PROCESSES);
+	} else {
+		end->start_ns = task->group_leader->start_time;
+		end->open_at_birth = process ? process->open_at_birth : 0;
+		end->born_traced = process ? process->born_traced : 0;
+		end->open = count_all_open();
+		end->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+		end->tgid = tgid;
+		bpf_probe_read_kernel(end->comm, sizeof(end->comm), task->group_leader->comm);
+		bpf_ringbuf_submit(end, 0);
+	}
+	bpf_map_delete_elem(&processes, &tgid);
+}
+
+/*
+ * Two threads that end at once can both be the last: signal->live is counted
+ * down before this is called. Then both announce the end, and user space
+ * takes the process for ended when no row of a live thread is left.
+ */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(task_exit, struct task_struct *task)
+{
+	__u64 address = (__u64)task;
+	__u32 *row = bpf_map_lookup_elem(&rows_by_task, &address);
+	struct thread *thread = row ? bpf_map_lookup_elem(&threads, row) : NULL;
+
+	if (thread)
+		end_thread(thread, task, *row);
+	if (task->signal->live.counter == 0)
+		end_process(task);
+	return 0;
+}
+
+static __always_inline void listener_met(struct process *process, struct task_struct *task,
+					 struct file *file)
+{
+	struct listener_key key = {
+		.process_start_ns = process->start_ns,
+		.tgid = task->tgid,
+	};
+	struct sock *sk = file_sock(file);
+	struct listener *row;
+
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
+		return;
+	key.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	row = listener_row(&key, sk);
+	if (!row) {
+		count_loss(LOSS_LISTENERS);
+		return;
+	}
+	read_queue(row, sk);
+	row->walk = walk;
+}
+
+/* One step of the walk over all open files: counts those of targets by kind. */
+SEC("iter/task_file")
+int descriptor_met(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct process *process;
+	__u32 tgid, kind;
+
+	if (!task || !file)
+		return 0;
+	tgid = task->tgid;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process && config.all && tgid != config.own_tgid) {
+		struct process birth = { .start_ns = task->group_leader->start_time };
+
+		process = add_process(tgid, &birth);
+	}
+	if (!process)
+		return 0;
+	if (process->walk != walk) {
+		__builtin_memset(process->open, 0, sizeof(process->open));
+		process->start_ns = task->group_leader->start_time;
+		process->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+		process->walk = walk;
+	}
+	kind = file_kind_by_name(file);
+	if (kind < FD_KINDS)
+		process->open[kind]++;
+	if (kind == KIND_SOCKET)
+		listener_met(process, task, file);
+	return 0;
+}
+
+static __always_inline void io_uring_submitted(void)
+{
+	if (target_process(bpf_get_current_task_btf()))
+		__sync_fetch_and_add(&unseen[UNSEEN_IO_URING], 1);
+}
+
+/* io_uring's own threads carry the tgid of the process they work for. */
+SEC("?tp_btf/io_uring_submit_req")
+int BPF_PROG(io_uring_submit, struct io_kiocb *request)
+{
+	io_uring_submitted();
+	return 0;
+}
+
+/* Its name until 6.1 ("io_uring: rename trace_io_uring_submit_sqe() tracepoint"). */
+SEC("?tp_btf/io_uring_submit_sqe")
+int BPF_PROG(io_uring_submit_old)
+{
+	io_uring_submitted();
+	return 0;
+}

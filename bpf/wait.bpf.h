@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The waiting calls: epoll_wait, poll, select and their variants. What is lost
+ * by the return (time, switches, the caller's timeout and sets) is noted at
+ * entry; everything else is read at the end.
+ */
+#ifndef FDSCOPE_WAIT_BPF_H
+#define FDSCOPE_WAIT_BPF_H
+
+#include "calls.bpf.h"
+#include "fd.bpf.h"
+
+#define EFAULT		14
+#define EINVAL		22
+#define ENOMEM		12
+#define STICKY_TIMEOUTS 0x4000000 /* include/uapi/linux/personality.h: time left is not written */
+
+#define SET_WORDS     8 /* words of each set read at a time */
+#define SET_BITS      (SET_WORDS * 64)
+#define UNREADABLE    (~0ULL)
+#define TOO_MANY_SETS (~1ULL)
+
+static __always_inline long read_set(unsigned long *words, __u64 bits, __u64 set)
+{
+	__u64 bytes = (bits + 63) / 64 * 8;
+
+	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
+	if (bytes > SET_WORDS * 8)
+		bytes = SET_WORDS * 8;
+	__builtin_memset(words, 0, SET_WORDS * 8);
+	return set ? bpf_probe_read_user(words, bytes, (void *)set) : 0;
+}
+
+/*
+ * Members of the union of three sets, each NULL or of @bits; looks at SET_BITS
+ * of them. The kernel reads whole words (fs/select.c: FDS_BYTES), so do we. A
+ * global function, like every body of a loop here: the verifier follows it once
+ * and not once for each turn.
+ */
+__weak __u64 count_set_members(__u64 in_set, __u64 out_set, __u64 ex_set, __u64 bits)
+{
+	unsigned long in[SET_WORDS], out[SET_WORDS], ex[SET_WORDS];
+	__u64 members = 0;
+
+	if (read_set(in, bits, in_set) || read_set(out, bits, out_set) ||
+	    read_set(ex, bits, ex_set))
+		return UNREADABLE;
+	for (__u32 i = 0; i < SET_WORDS; i++)
+		in[i] |= out[i] | ex[i];
+	if (bits < SET_BITS)
+		mask_last_word(in, SET_WORDS, bits);
+	for (__u32 i = 0; i < SET_WORDS; i++)
+		members += count_bits(in[i]);
+	return members;
+}
+
+/* Members of the union of the three sets below @nr_fds, or UNREADABLE or TOO_MANY_SETS. */
+__weak __u64 count_watched(__u64 in_set, __u64 out_set, __u64 ex_set, __u64 nr_fds)
+{
+	__u64 watched = 0, members;
+
+	for (__u32 base = 0; base < SELECT_FDS_MAX; base += SET_BITS) {
+		__u32 offset = base / 8;
+
+		if (base >= nr_fds)
+			return watched;
+		members = count_set_members(in_set ? in_set + offset : 0,
+					    out_set ? out_set + offset : 0,
+					    ex_set ? ex_set + offset : 0, nr_fds - base);
+		if (members == UNREADABLE)
+			return UNREADABLE;
+		watched += members;
+	}
+	return TOO_MANY_SETS;
+}
+
+static __always_inline __u64 watched_or_loss(struct thread *thread, __u64 watched)
+{
+	if (watched == UNREADABLE)
+		thread->counters.losses[LOSS_USER_MEMORY]++;
+	else if (watched == TOO_MANY_SETS)
+		thread->counters.losses[LOSS_SELECT_SETS]++;
+	else
+		return watched;
+	return 0;
+}
+
+static __always_inline void select_entered(struct thread *thread, struct task_struct *task,
+					   struct pt_regs *regs)
+{
+	struct wait_entry *entry = &thread->wait;
+	__u32 sets = !!ARG2(regs) + !!ARG3(regs) + !!ARG4(regs);
+	int nr_fds = ARG1(regs);
+	int max_fds = task->files ? task->files->fdt->max_fds : 0;
+
+	if (nr_fds > max_fds)
+		nr_fds = max_fds;
+	if (nr_fds < 0)
+		nr_fds = 0; /* EINVAL before the sets are touched */
+	entry->array_bytes = (__u64)(nr_fds + 63) / 64 * 8 * sets;
+	entry->watched = watched_or_loss(
+		thread, count_watched(ARG2(regs), ARG3(regs), ARG4(regs), nr_fds));
+}
+
+/*
+ * A timeout in user memory: timespec, or select's timeval with @ticks_per_second
+ * 1000000. Unreadable counts as not zero and as a loss.
+ */
+static __always_inline void read_timeout(struct thread *thread, struct task_struct *task,
+					 __u64 address, bool writes_time_left,
+					 __s64 ticks_per_second)
+{
+	struct {
+		__s64 seconds;
+		__s64 fraction;
+	} timeout;
+	struct wait_entry *entry = &thread->wait;
+	bool valid;
+
+	if (!address)
+		return;
+	entry->in_bytes += sizeof(timeout);
+	if (bpf_probe_read_user(&timeout, sizeof(timeout), (void *)address)) {
+		thread->counters.losses[LOSS_USER_MEMORY]++;
+		return;
+	}
+	/* select carries microseconds over into seconds, the others refuse them: fs/select.c */
+	valid = timeout.seconds >= 0 && timeout.fraction >= 0 &&
+		(ticks_per_second == 1000000 || timeout.fraction < ticks_per_second);
+	entry->zero_timeout = !timeout.seconds && !timeout.fraction;
+	entry->writes_time_left = writes_time_left && valid && !entry->zero_timeout &&
+				  !(task->personality & STICKY_TIMEOUTS);
+}
+
+static __always_inline void add_mask(struct wait_entry *entry, __u64 mask)
+{
+	entry->in_bytes += mask ? 8 : 0;
+}
+
+static __always_inline void epoll_wait_entered(struct thread *thread, struct task_struct *task,
+					       struct pt_regs *regs, __u32 shape)
+{
+	if (shape == WAIT_TIMESPEC_MASK)
+		read_timeout(thread, task, ARG4(regs), false, 1000000000);
+	else
+		thread->wait.zero_timeout = (int)ARG4(regs) == 0;
+	if (shape != WAIT_MS)
+		add_mask(&thread->wait, ARG5(regs));
+}
+
+static __always_inline void poll_entered(struct thread *thread, struct task_struct *task,
+					 struct pt_regs *regs, __u32 shape)
+{
+	thread->wait.watched = (__u32)ARG2(regs);
+	thread->wait.array_bytes = thread->wait.watched * 8; /* struct pollfd */
+	if (shape == WAIT_TIMESPEC_MASK) {
+		read_timeout(thread, task, ARG3(regs), true, 1000000000);
+		add_mask(&thread->wait, ARG4(regs));
+	} else {
+		thread->wait.zero_timeout = (int)ARG3(regs) == 0;
+	}
+}
+
+/* pselect6's sixth argument points to { mask, size }: read if given, and the mask if not NULL. */
+static __always_inline void pselect_mask(struct thread *thread, __u64 pack)
+{
+	__u64 mask = 0;
+
+	if (!pack)
+		return;
+	thread->wait.in_bytes += 16;
+	if (bpf_probe_read_user(&mask, sizeof(mask), (void *)pack))
+		thread->counters.losses[LOSS_USER_MEMORY]++;
+	add_mask(&thread->wait, mask);
+}
+
+static __always_inline void note_clocks(struct wait_entry *entry, struct task_struct *task,
+					__u64 now)
+{
+	entry->nvcsw = task->nvcsw;
+	entry->run_delay = task->sched_info.run_delay;
+	entry->since_ns = now;
+}
+
+/* The loop's own work ends where the next wait begins, of whatever family. */
+static __always_inline void end_busy(struct thread *thread, __u64 now)
+{
+	struct wait_counters *wait;
+	__u64 busy_ns;
+
+	if (!thread->busy_since_ns || thread->busy_family >= WAIT_FAMILIES)
+		return;
+	wait = &thread->counters.waits[thread->busy_family];
+	busy_ns = now - thread->busy_since_ns;
+	wait->busy_ns += busy_ns;
+	wait->busy_ns_hist[hist_bucket(busy_ns) & (HIST_NS_BUCKETS - 1)]++;
+	thread->busy_since_ns = 0;
+}
+
+static __always_inline void wait_entered(struct thread *thread, struct task_struct *task,
+					 struct pt_regs *regs, const struct call *call)
+{
+	struct wait_entry *entry = &thread->wait;
+	__u64 now = bpf_ktime_get_ns();
+
+	end_busy(thread, now);
+	__builtin_memset(entry, 0, sizeof(*entry));
+	entry->family = call->family;
+	switch (call->family) {
+	case WAIT_EPOLL:
+		epoll_wait_entered(thread, task, regs, call->shape);
+		break;
+	case WAIT_POLL:
+		poll_entered(thread, task, regs, call->shape);
+		break;
+	case WAIT_SELECT:
+		if (call->shape == WAIT_TIMESPEC_PACK) {
+			read_timeout(thread, task, ARG5(regs), true, 1000000000);
+			pselect_mask(thread, ARG6(regs));
+		} else {
+			read_timeout(thread, task, ARG5(regs), true, 1000000);
+		}
+		select_entered(thread, task, regs);
+		break;
+	}
+	note_clocks(entry, task, now);
+}
+
+/*
+ * poll that a signal broke off (-516) goes on as restart_syscall, with the
+ * arguments the kernel kept: kernel/signal.c, fs/select.c do_restart_poll.
+ */
+static __always_inline void wait_resumed(struct thread *thread, struct task_struct *task)
+{
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!thread->wait.resumable)
+		return;
+	thread->wait.resumable = 0;
+	end_busy(thread, now);
+	note_clocks(&thread->wait, task, now);
+}
+
+static __always_inline void count_outcome(struct wait_counters *wait, struct wait_entry *entry,
+					  long ret, bool slept)
+{
+	if (ret > 0) {
+		wait->ready += ret;
+		wait->ready_hist[hist_bucket(ret) & (HIST_INT_BUCKETS - 1)]++;
+		wait->immediate += !slept;
+	} else if (ret == 0) {
+		if (entry->zero_timeout)
+			wait->empty_polls++;
+		else
+			wait->timeouts++;
+	} else if (is_interrupted(ret)) {
+		wait->interrupted++;
+	} else {
+		wait->failed++;
+	}
+}
+
+static __always_inline void count_wait_clocks(struct wait_counters *wait, struct wait_entry *entry,
+					      struct task_struct *task, __u64 now)
+{
+	__u64 wait_ns = now - entry->since_ns;
+	__u64 switches = task->nvcsw - entry->nvcsw;
+
+	wait->wait_ns += wait_ns;
+	wait->wait_ns_hist[hist_bucket(wait_ns) & (HIST_NS_BUCKETS - 1)]++;
+	wait->runqueue_ns += task->sched_info.run_delay - entry->run_delay;
+	wait->switches += switches;
+	wait->sleeps += switches != 0;
+}
+
+static __always_inline void add_watched(struct wait_counters *wait, __u64 watched)
+{
+	wait->watched += watched;
+	wait->watched_hist[hist_bucket(watched) & (HIST_INT_BUCKETS - 1)]++;
+}
+
+/* Control data: see the table of copied bytes, man fdscope(8) FIELDS. */
+static __always_inline void count_array_bytes(struct wait_counters *wait, struct wait_entry *entry,
+					      long ret)
+{
+	wait->in_bytes += entry->in_bytes;
+	wait->out_bytes += entry->writes_time_left ? 16 : 0;
+	if (ret == -EINVAL || ret == -EFAULT || ret == -ENOMEM)
+		return;
+	wait->in_bytes += entry->array_bytes;
+	if (entry->family == WAIT_POLL)
+		wait->out_bytes += entry->array_bytes / 4; /* revents of every entry */
+	else if (ret >= 0)
+		wait->out_bytes += entry->array_bytes;
+}
+
+static __always_inline void count_epoll(struct wait_counters *wait, struct wait_entry *entry,
+					struct task_struct *task, struct pt_regs *regs, long ret)
+{
+	int max_events = ARG3(regs);
+
+	wait->in_bytes += entry->in_bytes;
+	if (ret < 0 && !is_interrupted(ret))
+		return;
+	wait->capacity += max_events;
+	wait->saturated += ret == max_events;
+	if (ret > 0)
+		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
+	if (bpf_core_field_exists(struct eventpoll, refcount)) {
+		struct file *file = file_of(task, ARG1(regs));
+		struct eventpoll *ep = BPF_CORE_READ(file, private_data);
+
+		if (ep)
+			add_watched(wait, BPF_CORE_READ(ep, refcount.refs.counter) - 1);
+	}
+}
+
+static __always_inline void wait_done(struct thread *thread, struct task_struct *task,
+				      struct pt_regs *regs, long ret, const struct call *call)
+{
+	struct wait_entry *entry = &thread->wait;
+	__u64 now = bpf_ktime_get_ns();
+	struct wait_counters *wait;
+	__u32 family = call->family;
+
+	if (family >= WAIT_FAMILIES)
+		return; /* for the verifier */
+	if (call->handler == CALL_RESTART && !entry->since_ns)
+		return; /* of another call than poll */
+	thread->busy_since_ns = now;
+	thread->busy_family = family;
+	if (!entry->since_ns)
+		return; /* entered before we attached */
+
+	wait = &thread->counters.waits[family];
+	count_outcome(wait, entry, ret, task->nvcsw != entry->nvcsw);
+	count_wait_clocks(wait, entry, task, now);
+	if (family == WAIT_EPOLL) {
+		count_epoll(wait, entry, task, regs, ret);
+	} else {
+		count_array_bytes(wait, entry, ret);
+		if (ret >= 0 || is_interrupted(ret))
+			add_watched(wait, entry->watched);
+	}
+	entry->since_ns = 0;
+	entry->resumable = family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK;
+}
+
+/* A thread that dies inside a wait returns from it no more. */
+static __always_inline void wait_abandoned(struct thread *thread, struct task_struct *task)
+{
+	struct wait_entry *entry = &thread->wait;
+	struct wait_counters *wait;
+
+	if (!entry->since_ns || entry->family >= WAIT_FAMILIES)
+		return;
+	wait = &thread->counters.waits[entry->family];
+	wait->interrupted++;
+	count_wait_clocks(wait, entry, task, bpf_ktime_get_ns());
+	if (entry->family != WAIT_EPOLL) {
+		count_array_bytes(wait, entry, -EINTR);
+		add_watched(wait, entry->watched);
+	}
+	entry->since_ns = 0;
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "base/units.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+char *format_count(char text[UNITS_LEN], uint64_t count)
+{
+	char digits[UNITS_LEN];
+	int len = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	char *to = text;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			*to++ = ',';
+		*to++ = digits[i];
+	}
+	*to = '\0';
+	return text;
+}
+
+/* Three digits that mean something, more only above 1000. */
+static int decimals_of(double value)
+{
+	return value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+}
+
+char *format_ratio(char text[UNITS_LEN], double ratio)
+{
+	if (ratio >= 999.5)
+		return format_count(text, llround(ratio));
+	snprintf(text, UNITS_LEN, "%.*f", decimals_of(ratio), ratio);
+	return text;
+}
+
+/* The largest unit in which @value is at least 1. */
+static char *format_scaled(char text[UNITS_LEN], double value, double step,
+			   const char *const *names, int nr_names)
+{
+	int i = 0;
+
+	while (i + 1 < nr_names && value >= step - 0.05) {
+		value /= step;
+		i++;
+	}
+	if (i == 0)
+		snprintf(text, UNITS_LEN, "%.0f %s", value, names[i]);
+	else
+		snprintf(text, UNITS_LEN, "%.*f %s", value < 99.95 ? 1 : 0, value, names[i]);
+	return text;
+}
+
+char *format_bytes(char text[UNITS_LEN], double bytes)
+{
+	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+
+	return format_scaled(text, bytes, 1024, names, 6);
+}
+
+char *format_ns(char text[UNITS_LEN], double ns)
+{
+	static const char *const names[] = { "ns", "us", "ms", "s" };
+
+	return format_scaled(text, ns, 1000, names, 4);
+}
+
+char *format_share(char text[UNITS_LEN], double part, double whole)
+{
+	double percent = whole > 0 ? 100 * part / whole : 0;
+
+	if (percent > 0 && percent < 1)
+		snprintf(text, UNITS_LEN, "<1 %%");
+	else if (percent > 99 && percent < 100)
+		snprintf(text, UNITS_LEN, ">99 %%");
+	else
+		snprintf(text, UNITS_LEN, "%.0f %%", percent);
+	return text;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "commands/measure.h"
+
+#include "base/err.h"
+
+void measure_watch(struct watch *watch, const struct options *options)
+{
+	*watch = (struct watch){
+		.pids = options->pids,
+		.nr_pids = options->nr_pids,
+		.comm = options->comm,
+		.ports = options->ports,
+		.nr_ports = options->nr_ports,
+		.cgroup = options->cgroup,
+		.all = options->all,
+		.command = options->command,
+		.interval_ns = options->interval_ns,
+		.nr_intervals = options->nr_intervals,
+		.duration_ns = options->duration_ns,
+		.per_thread = options->per_thread,
+		.limits = {
+			.threads = options->max_threads,
+			.processes = options->max_processes,
+			.listeners = options->max_listeners,
+		},
+	};
+}
+
+/* One profile out: 0 or an exit code. */
+static int handle(struct profile *profile, const struct options *options, struct output *output,
+		  bool *is_complete)
+{
+	if (options->only)
+		profile_keep_comm(profile, options->only);
+	*is_complete &= profile_is_complete(profile);
+	return output_profile(output, profile);
+}
+
+int measure(struct source *source, const struct options *options, struct output *output)
+{
+	struct profile profile;
+	bool is_complete = true;
+	int code = 0, n, status;
+
+	while (!code && (n = source_next(source, &profile)) > 0) {
+		code = handle(&profile, options, output, &is_complete);
+		profile_free(&profile);
+	}
+	if (!code && n < 0)
+		code = EXIT_NO_MEASURE;
+	if (!code)
+		code = output_finish(output);
+	if (!code && options->strict && !is_complete)
+		code = log_fail(EXIT_NO_MEASURE, "something was lost, and --strict was given (losses in "
+						 "the report tell what to raise)");
+	status = source_command_status(source);
+	return status ? status : code;
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "commands/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "report/json.h"
+#include "report/text.h"
+#include "view/document.h"
+#include "view/summary.h"
+
+struct output {
+	const struct options *options;
+	struct json_writer *json;
+	FILE *file;	/* NULL without -o, or when what is there is no regular file's name */
+	char *temporary; /* renamed to options->output in the end; NULL: written in place */
+};
+
+/* /dev/stdout, a pipe: written to as it is, nothing can be left half done behind a name. */
+static bool is_special(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
+static int open_file(struct output *output, const char *path)
+{
+	if (is_special(path)) {
+		output->file = fopen(path, "we");
+	} else {
+		mode_t mask = umask(0);
+		int fd;
+
+		umask(mask);
+		if (asprintf(&output->temporary, "%s.XXXXXX", path) < 0)
+			output->temporary = NULL;
+		fd = output->temporary ? mkostemp(output->temporary, O_CLOEXEC) : -1;
+		if (fd < 0) {
+			free(output->temporary);
+			output->temporary = NULL;
+		} else {
+			fchmod(fd, 0666 & ~mask);
+			output->file = fdopen(fd, "w");
+		}
+	}
+	if (output->file)
+		return 0;
+	log_err(errno, "write %s", path);
+	return EXIT_USAGE;
+}
+
+int output_open(struct output **out, const struct options *options)
+{
+	struct output *output = calloc(1, sizeof(*output));
+	int code = 0;
+
+	if (output) {
+		output->options = options;
+		output->json = json_writer_new();
+	}
+	if (!output || !output->json)
+		code = log_fail(EXIT_NO_MEASURE, "prepare the report: out of memory");
+	else if (options->output)
+		code = open_file(output, options->output);
+	if (code) {
+		output_close(output);
+		return code;
+	}
+	*out = output;
+	return 0;
+}
+
+static int print_json(struct output *output, const struct profile *profile, FILE *to,
+		      const char *name)
+{
+	bool is_stream = output->options->interval_ns;
+	int err;
+
+	document_write(profile, json_writer_base(output->json));
+	err = json_writer_print(output->json, to, is_stream);
+	if (!err && fflush(to))
+		err = -errno;
+	if (!err)
+		return 0;
+	log_err(-err, "write %s", name);
+	return EXIT_NO_MEASURE;
+}
+
+static int print_text(struct output *output, const struct profile *profile)
+{
+	struct summary_options options = {
+		.hist = output->options->hist,
+		.per_thread = output->options->per_thread,
+	};
+	struct sheet sheet = {};
+	int err = summary_make(&sheet, profile, &options);
+
+	if (!err)
+		err = text_print(&sheet, stdout);
+	sheet_free(&sheet);
+	if (!err)
+		return 0;
+	log_err(-err, "print the report");
+	return EXIT_NO_MEASURE;
+}
+
+int output_profile(struct output *output, const struct profile *profile)
+{
+	const struct options *options = output->options;
+	int code = 0;
+
+	if (output->file)
+		code = print_json(output, profile, output->file, options->output);
+	if (!code && options->json && !options->output)
+		code = print_json(output, profile, stdout, "to stdout");
+	if (!code && !options->json && !options->quiet)
+		code = print_text(output, profile);
+	return code;
+}
+
+int output_finish(struct output *output)
+{
+	const char *path = output->options->output;
+	FILE *file = output->file;
+	int err = 0;
+
+	if (!file)
+		return 0;
+	output->file = NULL;
+	/* The disk may be full, or the file remote: only a successful fsync and close say it is whole. */
+	if (fflush(file) || (output->temporary && fsync(fileno(file))))
+		err = errno;
+	if (fclose(file) && !err)
+		err = errno;
+	if (!err && output->temporary && rename(output->temporary, path))
+		err = errno;
+	if (err) {
+		log_err(err, "write %s", path);
+		return EXIT_NO_MEASURE;
+	}
+	free(output->temporary);
+	output->temporary = NULL;
+	return 0;
+}
+
+void output_close(struct output *output)
+{
+	if (!output)
+		return;
+	if (output->file)
+		fclose(output->file);
+	if (output->temporary)
+		unlink(output->temporary);
+	free(output->temporary);
+	json_writer_free(output->json);
+	free(output);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "commands/commands.h"
+#include "options.h"
+
+const struct command commands[] = {
+	{
+		.name = "attach",
+		.arguments = "[INTERVAL [COUNT]]",
+		.summary = "report on running processes",
+		.examples = attach_examples,
+		.options = OPTIONS_TARGET | OPTIONS_REPORT | OPTIONS_TABLES,
+		.run = attach_run,
+	},
+	{
+		.name = "run",
+		.arguments = "-- COMMAND [ARGUMENT...]",
+		.summary = "run a command and report on all of it",
+		.examples = run_examples,
+		.options = OPTIONS_COMMAND | OPTIONS_REPORT | OPTIONS_TABLES,
+		.run = run_run,
+	},
+	{},
+};
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct options options;
+	int code;
+
+	command = options_parse(&options, argc, argv, &code);
+	return command ? command->run(&options) : code;
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* From two snapshots to a profile: what each process did in between. */
+#include "model/profile.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/array.h"
+#include "model/fields.h"
+
+static void add_counters(struct counters *to, const struct counters *from)
+{
+	const uint64_t *in = (const uint64_t *)from;
+	uint64_t *out = (uint64_t *)to;
+
+	for (size_t i = 0; i < COUNTERS_WORDS; i++)
+		out[i] += in[i];
+}
+
+static void subtract_counters(struct counters *to, const struct counters *from)
+{
+	const uint64_t *in = (const uint64_t *)from;
+	uint64_t *out = (uint64_t *)to;
+
+	for (size_t i = 0; i < COUNTERS_WORDS; i++)
+		out[i] -= in[i];
+}
+
+static bool is_of(const struct thread *thread, uint32_t tgid, uint64_t start_ns)
+{
+	return thread->tgid == tgid && thread->process_start_ns == start_ns;
+}
+
+/* Sum over all threads of the process, ended ones included. */
+static void sum_process(struct counters *sum, const struct snapshot *snapshot, uint32_t tgid,
+			uint64_t start_ns)
+{
+	memset(sum, 0, sizeof(*sum));
+	for (size_t i = 0; i < snapshot->nr_threads; i++) {
+		if (is_of(&snapshot->threads[i], tgid, start_ns))
+			add_counters(sum, &snapshot->threads[i].counters);
+	}
+}
+
+static const struct thread *find_thread(const struct snapshot *snapshot, const struct thread *same)
+{
+	for (size_t i = 0; i < snapshot->nr_threads; i++) {
+		const struct thread *thread = &snapshot->threads[i];
+
+		if (thread->state == THREAD_LIVE && thread->task == same->task &&
+		    is_of(thread, same->tgid, same->process_start_ns))
+			return thread;
+	}
+	return NULL;
+}
+
+static struct profile_thread *add_thread(struct profile_process *process)
+{
+	struct profile_thread *grown = array_grow(process->threads, process->nr_threads,
+						  sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	process->threads = grown;
+	memset(&grown[process->nr_threads], 0, sizeof(*grown));
+	return &grown[process->nr_threads++];
+}
+
+/*
+ * The live threads one by one, and what remains of the process as its ended
+ * threads: what such a thread did before the first snapshot is in neither.
+ */
+static int split_threads(struct profile_process *process, const struct snapshot *first,
+			 const struct snapshot *last)
+{
+	struct counters rest = process->counters;
+	struct profile_thread *row;
+
+	for (size_t i = 0; i < last->nr_threads; i++) {
+		const struct thread *thread = &last->threads[i], *before;
+
+		if (thread->state != THREAD_LIVE ||
+		    !is_of(thread, process->tgid, process->start_ns))
+			continue;
+		row = add_thread(process);
+		if (!row)
+			return -ENOMEM;
+		row->tid = thread->tid;
+		memcpy(row->comm, thread->comm, COMM_LEN);
+		row->counters = thread->counters;
+		before = find_thread(first, thread);
+		if (before)
+			subtract_counters(&row->counters, &before->counters);
+		subtract_counters(&rest, &row->counters);
+	}
+	if (counters_is_empty(&rest, sizeof(rest)))
+		return 0;
+	row = add_thread(process);
+	if (!row)
+		return -ENOMEM;
+	row->counters = rest;
+	memcpy(row->comm, process->comm, COMM_LEN);
+	return 0;
+}
+
+static void look_at_thread(struct profile_now *now, const struct thread *thread, uint64_t taken_ns)
+{
+	uint64_t since_ns = thread->wait.since_ns ? thread->wait.since_ns : thread->busy_since_ns;
+	uint64_t ns = since_ns && taken_ns > since_ns ? taken_ns - since_ns : 0;
+
+	if (thread->wait.since_ns) {
+		now->waiting++;
+		if (ns > now->longest_wait_ns)
+			now->longest_wait_ns = ns;
+	} else if (ns > now->longest_busy_ns) {
+		now->longest_busy_ns = ns;
+	}
+}
+
+/* What each thread is doing at the end, those that returned from nothing yet included. */
+static int look_at_now(struct profile_process *process, const struct snapshot_process *seen,
+		       const struct snapshot *last)
+{
+	struct profile_now *now = &process->now;
+	uint64_t since_live_ns = last->taken_ns - last->live_ns;
+
+	for (size_t i = 0; i < last->nr_threads; i++) {
+		const struct thread *thread = &last->threads[i];
+
+		if (thread->state == THREAD_LIVE && is_of(thread, process->tgid, process->start_ns))
+			look_at_thread(now, thread, last->taken_ns);
+	}
+	if (!seen->waiting_unseen)
+		return 0;
+	now->waiting += seen->waiting_unseen;
+	if (now->longest_wait_ns >= since_live_ns)
+		return 0;
+	now->longest_wait_ns = since_live_ns;
+	return profile_mark_inexact(process, "now.longest_wait_ns",
+				    "the wait began before the probes were live: at least this long");
+}
+
+/*
+ * open at the end - open at the start is what was opened - closed, unless
+ * descriptors came or went by other ways than calls of this process.
+ */
+static int compare_fds(struct profile_process *process, const struct snapshot_process *before,
+		       const struct snapshot_process *after)
+{
+	const struct fd_census *end = &after->fds;
+	struct profile_fds *fds = &process->fds;
+	uint64_t start_open, opened, closed;
+	bool is_stable = end->is_stable;
+
+	if (!end->is_known)
+		return 0;
+	fds->is_known = true;
+	fds->has_kinds = end->has_kinds;
+	fds->open = end->open;
+	fds->limit = end->limit;
+	memcpy(fds->kinds, end->kinds, sizeof(fds->kinds));
+	opened = end->opened;
+	closed = end->closed;
+	if (before && before->fds.is_known) {
+		start_open = before->fds.open;
+		opened -= before->fds.opened;
+		closed -= before->fds.closed;
+		is_stable &= before->fds.is_stable;
+	} else if (after->is_born_traced) {
+		start_open = after->open_at_birth;
+	} else {
+		return 0;
+	}
+	fds->has_unaccounted = true;
+	fds->unaccounted = (int64_t)(end->open - start_open) - (int64_t)(opened - closed);
+	if (is_stable)
+		return 0;
+	return profile_mark_inexact(process, "fds.unaccounted",
+				    "descriptors were opened and closed while they were counted");
+}
+
+/* A socket address in words, as in the profile; the caller frees it. */
+static char *local_name(const struct listener *listener)
+{
+	char address[INET6_ADDRSTRLEN], *name = NULL;
+	int len = -1;
+
+	if (listener->family == AF_INET &&
+	    inet_ntop(AF_INET, listener->address, address, sizeof(address)))
+		len = asprintf(&name, "%s:%u", address, listener->port);
+	else if (listener->family == AF_INET6 &&
+		 inet_ntop(AF_INET6, listener->address, address, sizeof(address)))
+		len = asprintf(&name, "[%s]:%u", address, listener->port);
+	else if (listener->family == AF_UNIX && listener->path_len && !listener->path[0])
+		len = asprintf(&name, "unix:@%.*s", (int)listener->path_len - 1, listener->path + 1);
+	else if (listener->family == AF_UNIX && listener->path_len)
+		len = asprintf(&name, "unix:%.*s", (int)listener->path_len, listener->path);
+	else
+		return strdup("unknown");
+	return len < 0 ? NULL : name;
+}
+
+static const struct listener *find_listener(const struct snapshot *snapshot,
+					    const struct listener_key *key)
+{
+	for (size_t i = 0; i < snapshot->nr_listeners; i++) {
+		if (!memcmp(&snapshot->listeners[i].key, key, sizeof(*key)))
+			return &snapshot->listeners[i].counters;
+	}
+	return NULL;
+}
+
+static int add_listener(struct profile_process *process, const struct snapshot_listener *after,
+			const struct listener *before)
+{
+	static const struct listener none;
+	struct profile_listener *row, *grown;
+
+	grown = array_grow(process->listeners, process->nr_listeners, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	process->listeners = grown;
+	if (!before)
+		before = &none;
+	row = &grown[process->nr_listeners];
+	memset(row, 0, sizeof(*row));
+	row->local = local_name(&after->counters);
+	if (!row->local)
+		return -ENOMEM;
+	row->inode = after->key.inode;
+	row->again = after->counters.again - before->again;
+	row->drops = after->counters.drops - before->drops;
+	row->queue_limit = after->counters.queue_limit;
+	for (int i = 0; i < HIST_INT_BUCKETS; i++)
+		row->queue_depth_hist[i] =
+			after->counters.queue_depth_hist[i] - before->queue_depth_hist[i];
+	process->nr_listeners++;
+	return 0;
+}
+
+static int compare_listeners(struct profile_process *process, const struct snapshot *first,
+			     const struct snapshot *last)
+{
+	for (size_t i = 0; i < last->nr_listeners; i++) {
+		const struct snapshot_listener *after = &last->listeners[i];
+		int err;
+
+		if (after->key.tgid != process->tgid ||
+		    after->key.process_start_ns != process->start_ns)
+			continue;
+		err = add_listener(process, after, find_listener(first, &after->key));
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Which keys a thread's losses touch. */
+static const struct {
+	enum loss cause;
+	const char *key;
+	const char *reason;
+} touched[] = {
+	{ LOSS_USER_MEMORY, "copies", "memory of the process could not be read at some calls" },
+	{ LOSS_SELECT_SETS, "select.watched", "sets too long to be looked at" },
+	{ LOSS_TRUNCATED_MESSAGES, "copies.kernel_to_user_bytes",
+	  "recvmmsg with MSG_TRUNC: how much crossed is not known" },
+	{ LOSS_LISTENERS, "accept.listeners", "the table of listeners was full" },
+};
+
+static int mark_losses(struct profile_process *process, const struct snapshot *last)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(touched) / sizeof(*touched) && !err; i++) {
+		if (process->counters.losses[touched[i].cause])
+			err = profile_mark_inexact(process, touched[i].key, touched[i].reason);
+	}
+	if (!err && process->counters.accept.unseen_entries)
+		err = profile_mark_inexact(process, "copies.control_bytes",
+					   "accept was entered before the probes were live: the "
+					   "size of its address buffer is taken to suffice");
+	if (!err && last->is_torn)
+		err = profile_mark_inexact(process, "accept.listeners",
+					   "threads ended or accepted while it was read");
+	return err;
+}
+
+static int difference(struct profile_process *process, const struct snapshot *first,
+		      const struct snapshot *last, const struct snapshot_process *after,
+		      bool per_thread)
+{
+	struct counters before;
+	int err;
+
+	process->tgid = after->tgid;
+	process->start_ns = after->start_ns;
+	process->has_exited = after->has_exited;
+	memcpy(process->comm, after->comm, COMM_LEN);
+	sum_process(&process->counters, last, after->tgid, after->start_ns);
+	sum_process(&before, first, after->tgid, after->start_ns);
+	subtract_counters(&process->counters, &before);
+
+	err = look_at_now(process, after, last);
+	if (!err)
+		err = compare_fds(process, snapshot_find(first, after->tgid, after->start_ns),
+				  after);
+	if (!err)
+		err = compare_listeners(process, first, last);
+	if (!err)
+		err = mark_losses(process, last);
+	if (!err && per_thread)
+		err = split_threads(process, first, last);
+	return err;
+}
+
+/* Worth showing: asked for by name, or it did something. */
+static bool is_shown(const struct snapshot_process *after, const struct profile_process *process)
+{
+	return after->is_named || process->now.waiting || 
+	       !counters_is_empty(&process->counters, sizeof(process->counters));
+}
+
+int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
+		    bool per_thread)
+{
+	out->duration_ns = last->taken_ns - first->taken_ns;
+	for (int i = 0; i < LOSSES; i++)
+		out->losses[i] = last->losses[i] - first->losses[i];
+	for (int i = 0; i < UNSEENS; i++)
+		out->unseen[i] = last->unseen[i] - first->unseen[i];
+	out->processes = calloc(last->nr_processes + 1, sizeof(*out->processes));
+	if (!out->processes)
+		return -ENOMEM;
+	for (size_t i = 0; i < last->nr_processes; i++) {
+		struct profile_process *process = &out->processes[out->nr_processes];
+		const struct snapshot_process *after = &last->processes[i];
+		int err;
+
+		out->nr_processes++; /* owned from here on, half filled or not */
+		err = difference(process, first, last, after, per_thread);
+		if (err)
+			return err;
+		for (int cause = 0; cause < THREAD_LOSSES; cause++)
+			out->losses[cause] += process->counters.losses[cause];
+		if (!is_shown(after, process))
+			profile_drop_last(out);
+	}
+	return 0;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "model/fields.h"
+
+#include "model/derive.h"
+
+const char *const wait_names[WAIT_FAMILIES] = {
+	[WAIT_EPOLL] = "epoll_wait",
+	[WAIT_POLL] = "poll",
+	[WAIT_SELECT] = "select",
+};
+
+const char *const io_names[IO_FAMILIES] = {
+	[IO_READ] = "read",
+	[IO_WRITE] = "write",
+	[IO_SENDFILE] = "sendfile",
+	[IO_SPLICE] = "splice",
+	[IO_TEE] = "tee",
+	[IO_VMSPLICE] = "vmsplice",
+	[IO_COPY_FILE_RANGE] = "copy_file_range",
+};
+
+const char *const kind_names[FD_KINDS] = {
+	[KIND_SOCKET] = "socket", [KIND_FILE] = "file",	      [KIND_PIPE] = "pipe",
+	[KIND_OTHER] = "other",	  [KIND_EPOLL] = "epoll",     [KIND_EVENTFD] = "eventfd",
+	[KIND_TIMERFD] = "timerfd",
+};
+
+static uint64_t derive_wait_calls(const void *group)
+{
+	return wait_calls(group);
+}
+
+static uint64_t derive_wakeups(const void *group)
+{
+	return wait_wakeups(group);
+}
+
+static uint64_t derive_accept_calls(const void *group)
+{
+	return accept_calls(group);
+}
+
+static uint64_t derive_io_calls(const void *group)
+{
+	return io_calls(group);
+}
+
+static uint64_t derive_listener_accepted(const void *group)
+{
+	const struct profile_listener *listener = group;
+
+	return hist_total(listener->queue_depth_hist, HIST_INT_BUCKETS);
+}
+
+static uint64_t derive_control(const void *group)
+{
+	return control_bytes(group);
+}
+
+static uint64_t derive_user_to_kernel(const void *group)
+{
+	return user_to_kernel_bytes(group);
+}
+
+static uint64_t derive_kernel_to_user(const void *group)
+{
+	return kernel_to_user_bytes(group);
+}
+
+static uint64_t derive_socket_out(const void *group)
+{
+	return socket_out_bytes(group);
+}
+
+static uint64_t derive_zero_copy(const void *group)
+{
+	return zero_copy_bytes(group);
+}
+
+#define STORED_AS(key_, type, member, unit_, help_)                                                 \
+	{                                                                                          \
+		.key = key_, .help = help_, .unit = unit_, .offset = offsetof(type, member)        \
+	}
+#define STORED(type, member, unit_, help_) STORED_AS(#member, type, member, unit_, help_)
+#define HIST(type, member, help_)                                                                  \
+	{                                                                                          \
+		.key = #member, .help = help_, .unit = UNIT_HIST, .offset = offsetof(type, member), \
+		.buckets = sizeof(((type *)0)->member) / sizeof(uint64_t)                          \
+	}
+#define DERIVED(key_, unit_, derive_, help_)                                                       \
+	{                                                                                          \
+		.key = key_, .help = help_, .unit = unit_, .derive = derive_                       \
+	}
+
+#define WAIT struct wait_counters
+const struct field wait_fields[] = {
+	DERIVED("calls", UNIT_COUNT, derive_wait_calls, "returns, of every outcome below"),
+	DERIVED("wakeups", UNIT_COUNT, derive_wakeups, "returns with at least one ready descriptor"),
+	STORED(WAIT, timeouts, UNIT_COUNT, "returned 0, the timeout at entry was not zero"),
+	STORED(WAIT, empty_polls, UNIT_COUNT, "returned 0, the timeout at entry was zero"),
+	STORED(WAIT, interrupted, UNIT_COUNT, "ended by a signal"),
+	STORED(WAIT, failed, UNIT_COUNT, "any other error"),
+	STORED(WAIT, immediate, UNIT_COUNT, "wakeups during which the thread did not sleep"),
+	STORED(WAIT, sleeps, UNIT_COUNT, "calls during which the thread slept"),
+	STORED(WAIT, switches, UNIT_COUNT, "voluntary context switches inside these calls"),
+	STORED(WAIT, ready, UNIT_COUNT, "sum of ready descriptors"),
+	HIST(WAIT, ready_hist, "distribution of ready descriptors a wakeup"),
+	STORED(WAIT, watched, UNIT_COUNT, "sum of descriptors watched, over all but failed calls"),
+	HIST(WAIT, watched_hist, "distribution of descriptors watched"),
+	STORED(WAIT, capacity, UNIT_COUNT, "epoll: sum of maxevents"),
+	STORED(WAIT, saturated, UNIT_COUNT, "epoll: returns with ready == maxevents"),
+	STORED(WAIT, wait_ns, UNIT_NS, "entry to return"),
+	HIST(WAIT, wait_ns_hist, "distribution of wait_ns"),
+	STORED(WAIT, runqueue_ns, UNIT_NS, "of wait_ns, runnable and waiting for a CPU"),
+	STORED(WAIT, busy_ns, UNIT_NS, "return to the entry of the thread's next wait"),
+	HIST(WAIT, busy_ns_hist, "distribution of busy_ns"),
+	STORED(WAIT, in_bytes, UNIT_BYTES, "control data copied into the kernel"),
+	STORED(WAIT, out_bytes, UNIT_BYTES, "control data copied out of it"),
+	{},
+};
+
+#define CTL struct epoll_ctl_counters
+const struct field epoll_ctl_fields[] = {
+	STORED(CTL, add, UNIT_COUNT, "registrations made"),
+	STORED(CTL, mod, UNIT_COUNT, "registrations changed"),
+	STORED(CTL, del, UNIT_COUNT, "registrations removed"),
+	STORED(CTL, failed, UNIT_COUNT, "calls that failed"),
+	STORED(CTL, in_bytes, UNIT_BYTES, "events copied in, by all operations but DEL"),
+	{},
+};
+
+#define ACCEPT struct accept_counters
+const struct field accept_fields[] = {
+	DERIVED("calls", UNIT_COUNT, derive_accept_calls, "of every outcome below"),
+	STORED(ACCEPT, accepted, UNIT_COUNT, "connections accepted"),
+	STORED(ACCEPT, again, UNIT_COUNT, "found none (EAGAIN)"),
+	STORED(ACCEPT, fd_limit, UNIT_COUNT, "out of descriptors (EMFILE, ENFILE)"),
+	STORED(ACCEPT, interrupted, UNIT_COUNT, "ended by a signal"),
+	STORED(ACCEPT, failed, UNIT_COUNT, "any other error"),
+	STORED(ACCEPT, in_bytes, UNIT_BYTES, "sizes of address buffers, copied in"),
+	STORED(ACCEPT, out_bytes, UNIT_BYTES, "addresses and their sizes, copied out"),
+	{},
+};
+
+#define LISTENER struct profile_listener
+const struct field listener_fields[] = {
+	DERIVED("accepted", UNIT_COUNT, derive_listener_accepted, "connections accepted"),
+	STORED(LISTENER, again, UNIT_COUNT, "accepts that found none"),
+	STORED(LISTENER, queue_limit, UNIT_COUNT, "connections the accept queue holds"),
+	HIST(LISTENER, queue_depth_hist, "queue left behind by each accept"),
+	STORED(LISTENER, drops, UNIT_COUNT, "connections the queue had no room for"),
+	{},
+};
+
+#define IO struct io_counters
+const struct field io_fields[] = {
+	DERIVED("calls", UNIT_COUNT, derive_io_calls, "that moved something, or ended as below"),
+	STORED(IO, bytes, UNIT_BYTES, "sum of results"),
+	STORED(IO, partial, UNIT_COUNT, "moved something, but less than asked"),
+	STORED(IO, end, UNIT_COUNT, "result 0: end of stream, file or pipe"),
+	STORED(IO, again, UNIT_COUNT, "would block (EAGAIN)"),
+	STORED(IO, interrupted, UNIT_COUNT, "ended by a signal"),
+	STORED(IO, failed, UNIT_COUNT, "any other error"),
+	HIST(IO, size_hist, "distribution of results, 0 included"),
+	{},
+};
+
+const struct field copies_fields[] = {
+	DERIVED("control_bytes", UNIT_BYTES, derive_control, "of waits, epoll_ctl and accept"),
+	DERIVED("user_to_kernel_bytes", UNIT_BYTES, derive_user_to_kernel, "payload and control"),
+	DERIVED("kernel_to_user_bytes", UNIT_BYTES, derive_kernel_to_user, "payload and control"),
+	DERIVED("socket_out_bytes", UNIT_BYTES, derive_socket_out, "all payload sent to sockets"),
+	DERIVED("zero_copy_bytes", UNIT_BYTES, derive_zero_copy, "of it, by sendfile and splice"),
+	STORED_AS("truncated_bytes", struct counters, copies.truncated_bytes, UNIT_BYTES, "of read, thrown away (MSG_TRUNC)"),
+	STORED_AS("vmsplice_in_bytes", struct counters, copies.vmsplice_in_bytes, UNIT_BYTES, "of vmsplice, to user memory"),
+	{},
+};
+
+#define FDS struct fd_counters
+const struct field fds_fields[] = {
+	STORED(FDS, opened, UNIT_COUNT, "descriptors opened by calls"),
+	STORED(FDS, closed, UNIT_COUNT, "descriptors closed by calls"),
+	{},
+};
+
+#define NOW struct profile_now
+const struct field now_fields[] = {
+	STORED(NOW, waiting, UNIT_COUNT, "threads inside a wait at the end"),
+	STORED(NOW, longest_wait_ns, UNIT_NS, "of them, how long the longest"),
+	STORED(NOW, longest_busy_ns, UNIT_NS, "longest that a thread is out of its wait"),
+	{},
+};
+
+uint64_t field_value(const struct field *field, const void *group)
+{
+	if (field->derive)
+		return field->derive(group);
+	return *(const uint64_t *)((const char *)group + field->offset);
+}
+
+const uint64_t *field_hist(const struct field *field, const void *group)
+{
+	return (const uint64_t *)((const char *)group + field->offset);
+}
+
+bool field_is_for_epoll(const struct field *field)
+{
+	return field->offset == offsetof(struct wait_counters, capacity) ||
+	       field->offset == offsetof(struct wait_counters, saturated);
+}
+
+bool field_is_of_watched(const struct field *field)
+{
+	return field->offset == offsetof(struct wait_counters, watched) ||
+	       field->offset == offsetof(struct wait_counters, watched_hist);
+}
+
+bool counters_is_empty(const void *group, size_t bytes)
+{
+	const uint64_t *words = group;
+
+	for (size_t i = 0; i < bytes / sizeof(*words); i++) {
+		if (words[i])
+			return false;
+	}
+	return true;
+}
+
+size_t hist_length(const uint64_t *hist, size_t buckets)
+{
+	while (buckets && !hist[buckets - 1])
+		buckets--;
+	return buckets;
+}
+
+uint64_t hist_total(const uint64_t *hist, size_t buckets)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < buckets; i++)
+		total += hist[i];
+	return total;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All that was counted up to one moment: plain numbers, cumulative since the
+ * probes went live. Taken by source/, compared in pairs by model/. A snapshot
+ * owns its arrays.
+ */
+#ifndef FDSCOPE_SNAPSHOT_H
+#define FDSCOPE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fdscope/counters.h>
+
+/* Open descriptors of a process, counted while nothing was opened or closed, or not known so well. */
+struct fd_census {
+	bool is_known;
+	bool is_stable;	 /* opened and closed stood still while it was taken */
+	bool has_kinds;	 /* false for a process that has ended */
+	uint64_t open;
+	uint64_t kinds[FD_KINDS];
+	uint64_t limit;
+	uint64_t opened; /* by the process's threads up to the moment of the census */
+	uint64_t closed;
+};
+
+struct snapshot_process {
+	uint32_t tgid;
+	uint64_t start_ns; /* with tgid, names the process */
+	char comm[COMM_LEN];
+	bool is_named;	/* the user asked for it: shown even if it did nothing */
+	bool has_exited;
+	bool is_born_traced; /* forked by a target, or execed into one */
+	uint64_t open_at_birth;
+	struct fd_census fds;
+	/* Threads that have been in a wait since before the probes were live. */
+	uint32_t waiting_unseen;
+};
+
+struct snapshot_listener {
+	struct listener_key key;
+	struct listener counters;
+};
+
+struct snapshot {
+	uint64_t taken_ns; /* CLOCK_MONOTONIC */
+	uint64_t live_ns;  /* since when the probes are live */
+	struct thread *threads;
+	size_t nr_threads;
+	struct snapshot_process *processes;
+	size_t nr_processes;
+	struct snapshot_listener *listeners;
+	size_t nr_listeners;
+	bool is_torn; /* threads kept ending, or accepting, while it was taken */
+	uint64_t losses[LOSSES];
+	uint64_t unseen[UNSEENS];
+};
+
+void snapshot_free(struct snapshot *snapshot);
+
+struct snapshot_process *snapshot_find(const struct snapshot *snapshot, uint32_t tgid,
+				       uint64_t start_ns);
+
+#endif

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "source/probes.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include "base/array.h"
+#include "base/err.h"
+#include "fdscope.skel.h"
+
+struct probes {
+	struct fdscope_bpf *skel;
+	struct ring_buffer *ended;
+	struct thread *rows; /* the map threads, shared with the kernel */
+	uint32_t nr_rows;
+	void (*on_end)(void *context, const struct process_end *end);
+	void *on_end_context;
+};
+
+static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
+{
+	(void)level, (void)format, (void)args;
+	return 0;
+}
+
+/* Tracepoints that not every kernel has. */
+static void choose_optional(struct fdscope_bpf *skel)
+{
+	bool has_new = libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0;
+	bool has_old = libbpf_find_vmlinux_btf_id("io_uring_submit_sqe", BPF_TRACE_RAW_TP) > 0;
+
+	bpf_program__set_autoload(skel->progs.io_uring_submit, has_new);
+	bpf_program__set_autoload(skel->progs.io_uring_submit_old, !has_new && has_old);
+}
+
+bool probes_see_io_uring(const struct probes *probes)
+{
+	return bpf_program__autoload(probes->skel->progs.io_uring_submit) ||
+	       bpf_program__autoload(probes->skel->progs.io_uring_submit_old);
+}
+
+static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits)
+{
+	const struct {
+		struct bpf_map *map;
+		uint32_t entries;
+	} sizes[] = {
+		{ skel->maps.threads, limits->threads },
+		{ skel->maps.free_rows, limits->threads },
+		{ skel->maps.rows_by_task, limits->threads },
+		{ skel->maps.ended_rows, limits->threads },
+		{ skel->maps.processes, limits->processes },
+		{ skel->maps.listeners, limits->listeners },
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		int err = bpf_map__set_max_entries(sizes[i].map, sizes[i].entries);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Why the kernel would not have it, as far as an errno tells. */
+static int log_load_error(int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		return log_err(-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return log_err(-err, "load the BPF programs: /sys/kernel/btf/vmlinux is missing (needs a "
+				     "kernel with CONFIG_DEBUG_INFO_BTF)");
+	if (err == -ENOMEM || err == -E2BIG)
+		return log_err(-err, "load the BPF programs (lower --max-threads?)");
+	return log_err(-err, "load the BPF programs (fdscope check tells what this kernel allows)");
+}
+
+static int map_rows(struct probes *probes)
+{
+	int fd = bpf_map__fd(probes->skel->maps.threads);
+	size_t bytes = (size_t)probes->nr_rows * sizeof(struct thread);
+
+	probes->rows = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (probes->rows == MAP_FAILED) {
+		probes->rows = NULL;
+		return log_err(errno, "map the table of threads");
+	}
+	return 0;
+}
+
+static int push_row(const struct probes *probes, uint32_t row)
+{
+	return bpf_map_update_elem(bpf_map__fd(probes->skel->maps.free_rows), NULL, &row, BPF_ANY);
+}
+
+static int fill_free_rows(const struct probes *probes)
+{
+	for (uint32_t row = probes->nr_rows; row-- > 0;) {
+		if (push_row(probes, row))
+			return log_err(errno, "fill the table of free rows");
+	}
+	return 0;
+}
+
+static int take_end(void *context, void *data, size_t size)
+{
+	struct probes *probes = context;
+
+	if (size >= sizeof(struct process_end))
+		probes->on_end(probes->on_end_context, data);
+	return 0;
+}
+
+static int load_programs(struct probes *probes, const struct config *config,
+			 const struct probe_limits *limits)
+{
+	int err;
+
+	libbpf_set_print(print_nothing);
+	probes->skel = fdscope_bpf__open();
+	if (!probes->skel)
+		return log_err(errno, "open the BPF programs");
+	probes->nr_rows = limits->threads;
+	*(struct config *)&probes->skel->rodata->config = *config;
+	choose_optional(probes->skel);
+	err = set_sizes(probes->skel, limits);
+	if (!err)
+		err = fdscope_bpf__load(probes->skel);
+	return err ? log_load_error(err) : 0;
+}
+
+int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
+		int cgroup_fd)
+{
+	struct probes *probes = calloc(1, sizeof(*probes));
+	uint32_t zero = 0;
+	int err;
+
+	if (!probes)
+		return log_err(ENOMEM, "load the BPF programs");
+	err = load_programs(probes, config, limits);
+	if (!err)
+		err = map_rows(probes);
+	if (!err)
+		err = fill_free_rows(probes);
+	if (!err && cgroup_fd >= 0 &&
+	    bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &cgroup_fd, BPF_ANY))
+		err = log_err(errno, "watch the cgroup");
+	if (!err) {
+		probes->ended = ring_buffer__new(bpf_map__fd(probes->skel->maps.ended_processes),
+						 take_end, probes, NULL);
+		if (!probes->ended)
+			err = log_err(errno, "open the ring of ended processes");
+	}
+	if (err) {
+		probes_close(probes);
+		return err;
+	}
+	*out = probes;
+	return 0;
+}
+
+void probes_close(struct probes *probes)
+{
+	if (!probes)
+		return;
+	if (probes->rows)
+		munmap(probes->rows, (size_t)probes->nr_rows * sizeof(struct thread));
+	ring_buffer__free(probes->ended);
+	fdscope_bpf__destroy(probes->skel);
+	free(probes);
+}
+
+static int processes_fd(const struct probes *probes)
+{
+	return bpf_map__fd(probes->skel->maps.processes);
+}
+
+int probes_add_target(struct probes *probes, uint32_t tgid)
+{
+	struct process birth = {};
+
+	if (!bpf_map_update_elem(processes_fd(probes), &tgid, &birth, BPF_NOEXIST) ||
+	    errno == EEXIST)
+		return 0;
+	return -errno;
+}
+
+void probes_remove_target(struct probes *probes, uint32_t tgid)
+{
+	bpf_map_delete_elem(processes_fd(probes), &tgid);
+}
+
+bool probes_has_targets(const struct probes *probes)
+{
+	uint32_t tgid;
+
+	return !bpf_map_get_next_key(processes_fd(probes), NULL, &tgid);
+}
+
+int probes_attach(struct probes *probes)
+{
+	int err = fdscope_bpf__attach(probes->skel);
+
+	return err ? log_err(-err, "attach the probes (fdscope check tells what this kernel allows)")
+		   : 0;
+}
+
+void probes_detach(struct probes *probes)
+{
+	fdscope_bpf__detach(probes->skel);
+}
+
+int probes_walk_descriptors(struct probes *probes)
+{
+	char discard[256];
+	ssize_t n;
+	int fd;
+
+	probes->skel->bss->walk++;
+	fd = bpf_iter_create(bpf_link__fd(probes->skel->links.descriptor_met));
+	if (fd < 0)
+		return log_err(errno, "walk over the open descriptors");
+	do {
+		n = read(fd, discard, sizeof(discard)); /* nothing is printed; reading is the walk */
+	} while (n > 0 || (n < 0 && errno == EAGAIN));
+	close(fd);
+	return n < 0 ? log_err(errno, "walk over the open descriptors") : 0;
+}
+
+int probes_ended_fd(const struct probes *probes)
+{
+	return ring_buffer__epoll_fd(probes->ended);
+}
+
+void probes_take_ended(struct probes *probes,
+		       void (*on_end)(void *context, const struct process_end *end), void *context)
+{
+	probes->on_end = on_end;
+	probes->on_end_context = context;
+	ring_buffer__consume(probes->ended);
+}
+
+#define MAX_COPY_TRIES 100000
+#define MAX_READ_TRIES 200
+
+/* A copy of @row that its thread did not write to meanwhile. */
+static void copy_row(struct thread *to, const struct thread *row)
+{
+	for (int tries = 0; tries < MAX_COPY_TRIES; tries++) {
+		uint64_t seq = __atomic_load_n(&row->seq, __ATOMIC_ACQUIRE);
+
+		if (seq & 1) {
+			sched_yield();
+			continue;
+		}
+		*to = *row;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&row->seq, __ATOMIC_RELAXED) == seq)
+			return;
+	}
+}
+
+static int copy_rows(const struct probes *probes, struct snapshot *out)
+{
+	out->nr_threads = 0;
+	for (uint32_t i = 0; i < probes->nr_rows; i++) {
+		struct thread *grown;
+
+		if (__atomic_load_n(&probes->rows[i].state, __ATOMIC_ACQUIRE) == THREAD_FREE)
+			continue;
+		grown = array_grow(out->threads, out->nr_threads, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		out->threads = grown;
+		copy_row(&grown[out->nr_threads], &probes->rows[i]);
+		out->nr_threads += grown[out->nr_threads].state != THREAD_FREE;
+	}
+	return 0;
+}
+
+static int copy_listeners(const struct probes *probes, struct snapshot *out)
+{
+	int fd = bpf_map__fd(probes->skel->maps.listeners);
+	struct listener_key key, *previous = NULL;
+
+	out->nr_listeners = 0;
+	while (!bpf_map_get_next_key(fd, previous, &key)) {
+		struct snapshot_listener *grown = array_grow(out->listeners, out->nr_listeners,
+							     sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		out->listeners = grown;
+		previous = &key;
+		if (bpf_map_lookup_elem(fd, &key, &grown[out->nr_listeners].counters))
+			continue;
+		grown[out->nr_listeners++].key = key;
+	}
+	return 0;
+}
+
+/* Outcomes that are counted on a listener, too. */
+static uint64_t accept_outcomes(const struct thread *rows, size_t nr)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (rows[i].state != THREAD_FREE)
+			sum += rows[i].counters.accept.accepted + rows[i].counters.accept.again;
+	}
+	return sum;
+}
+
+static uint64_t load(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t skipped_runs(const struct probes *probes)
+{
+	struct bpf_program *program;
+	uint64_t misses = 0;
+
+	bpf_object__for_each_program (program, probes->skel->obj) {
+		struct bpf_prog_info info = {};
+		uint32_t size = sizeof(info);
+
+		if (bpf_program__fd(program) >= 0 &&
+		    !bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size))
+			misses += info.recursion_misses;
+	}
+	return misses;
+}
+
+/*
+ * Rows and listeners have many writers, so the whole is read until nothing
+ * that links them moved: no thread was being folded into its process, and
+ * as many accepts stand in the rows after reading the listeners as before.
+ */
+int probes_read(struct probes *probes, struct snapshot *out)
+{
+	const uint64_t *begun = (uint64_t *)&probes->skel->bss->folds_begun;
+	const uint64_t *done = (uint64_t *)&probes->skel->bss->folds_done;
+
+	out->is_torn = true;
+	for (int tries = 0; tries < MAX_READ_TRIES && out->is_torn; tries++) {
+		uint64_t folds = load(done);
+		int err = copy_rows(probes, out);
+
+		if (!err)
+			err = copy_listeners(probes, out);
+		if (err)
+			return err;
+		out->is_torn = accept_outcomes(probes->rows, probes->nr_rows) !=
+				       accept_outcomes(out->threads, out->nr_threads) ||
+			       load(begun) != folds;
+	}
+	for (int i = 0; i < LOSSES; i++)
+		out->losses[i] = load((uint64_t *)&probes->skel->bss->losses[i]);
+	for (int i = 0; i < UNSEENS; i++)
+		out->unseen[i] = load((uint64_t *)&probes->skel->bss->unseen[i]);
+	out->losses[LOSS_PROGRAMS_SKIPPED] = skipped_runs(probes);
+	return 0;
+}
+
+int probes_each_process(struct probes *probes,
+			int (*on_process)(void *context, uint32_t tgid,
+					  const struct process *process),
+			void *context)
+{
+	uint32_t tgid, next;
+	int fd = processes_fd(probes);
+	bool more = !bpf_map_get_next_key(fd, NULL, &next);
+
+	while (more) {
+		struct process process;
+		int err = 0;
+
+		tgid = next;
+		more = !bpf_map_get_next_key(fd, &tgid, &next);
+		if (!bpf_map_lookup_elem(fd, &tgid, &process))
+			err = on_process(context, tgid, &process);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
+		    uint64_t *opened, uint64_t *closed)
+{
+	uint64_t folds = load((uint64_t *)&probes->skel->bss->folds_done);
+
+	*opened = *closed = 0;
+	for (uint32_t i = 0; i < probes->nr_rows; i++) {
+		const struct thread *row = &probes->rows[i];
+
+		if (row->tgid != tgid || row->process_start_ns != start_ns)
+			continue;
+		*opened += load((const uint64_t *)&row->counters.fds.opened);
+		*closed += load((const uint64_t *)&row->counters.fds.closed);
+	}
+	return load((uint64_t *)&probes->skel->bss->folds_begun) == folds;
+}
+
+static void forget_listeners(const struct probes *probes, uint32_t tgid, uint64_t start_ns)
+{
+	int fd = bpf_map__fd(probes->skel->maps.listeners);
+	struct listener_key key, next;
+	bool more = !bpf_map_get_next_key(fd, NULL, &next);
+
+	while (more) {
+		key = next;
+		more = !bpf_map_get_next_key(fd, &key, &next);
+		if (key.tgid == tgid && key.process_start_ns == start_ns)
+			bpf_map_delete_elem(fd, &key);
+	}
+}
+
+bool probes_forget(struct probes *probes, uint32_t tgid, uint64_t start_ns)
+{
+	struct process_key key = { .start_ns = start_ns, .tgid = tgid };
+
+	for (uint32_t i = 0; i < probes->nr_rows; i++) {
+		struct thread *row = &probes->rows[i];
+
+		if (row->tgid == tgid && row->process_start_ns == start_ns &&
+		    row->state == THREAD_LIVE)
+			return false;
+	}
+	bpf_map_delete_elem(bpf_map__fd(probes->skel->maps.ended_rows), &key);
+	for (uint32_t i = 0; i < probes->nr_rows; i++) {
+		struct thread *row = &probes->rows[i];
+
+		if (row->tgid != tgid || row->process_start_ns != start_ns ||
+		    row->state != THREAD_ENDED)
+			continue;
+		memset(row, 0, sizeof(*row));
+		push_row(probes, i);
+	}
+	forget_listeners(probes, tgid, start_ns);
+	return true;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The BPF programs and maps: loads and attaches them, reads what they count,
+ * names targets. Knows nothing of time, signals or intervals.
+ */
+#ifndef FDSCOPE_PROBES_H
+#define FDSCOPE_PROBES_H
+
+#include <fdscope/config.h>
+#include "model/snapshot.h"
+
+struct probes;
+
+/* How much is kept; each is a map's size. */
+struct probe_limits {
+	uint32_t threads;
+	uint32_t processes;
+	uint32_t listeners;
+};
+
+/*
+ * Loads everything, attached to nothing yet. Returns 0 or -errno, with the
+ * reason logged. @cgroup_fd is -1 or the cgroup whose members are targets.
+ */
+int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
+		int cgroup_fd);
+void probes_close(struct probes *probes);
+
+/* Makes @tgid a target; 0 or -errno (-E2BIG: the table is full). */
+int probes_add_target(struct probes *probes, uint32_t tgid);
+void probes_remove_target(struct probes *probes, uint32_t tgid);
+bool probes_has_targets(const struct probes *probes);
+
+/* Goes live. 0 or -errno, logged. */
+int probes_attach(struct probes *probes);
+/* Stops counting; what was counted can still be read. */
+void probes_detach(struct probes *probes);
+
+/* Counts descriptors by kind and reads listeners' drops, into the maps. 0 or -errno, logged. */
+int probes_walk_descriptors(struct probes *probes);
+
+/* Readable when a target has ended; then call probes_take_ended(). */
+int probes_ended_fd(const struct probes *probes);
+/* Reads the ends so far; @on_end is called for each. */
+void probes_take_ended(struct probes *probes,
+		       void (*on_end)(void *context, const struct process_end *end), void *context);
+
+/*
+ * Copies the rows in use, the listeners, losses and unseen into @out. Sets
+ * is_torn when threads kept ending or accepting meanwhile. 0 or -errno.
+ */
+int probes_read(struct probes *probes, struct snapshot *out);
+
+/* The targets that live: calls @on_process for each. 0 or -errno. */
+int probes_each_process(struct probes *probes,
+			int (*on_process)(void *context, uint32_t tgid,
+					  const struct process *process),
+			void *context);
+
+/* Descriptors opened and closed so far by the process; false if it changed while being read. */
+bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
+		    uint64_t *opened, uint64_t *closed);
+
+/* Gives up the rows of a process that has ended; false while one is a live thread's. */
+bool probes_forget(struct probes *probes, uint32_t tgid, uint64_t start_ns);
+
+/* Is the optional probe that sees io_uring requests there? */
+bool probes_see_io_uring(const struct probes *probes);
+
+#endif

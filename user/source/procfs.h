@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What /proc tells of processes, as plain answers. */
+#ifndef FDSCOPE_PROCFS_H
+#define FDSCOPE_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <fdscope/counters.h>
+
+/* A list of ids; the caller frees items. */
+struct id_list {
+	uint32_t *items;
+	size_t nr;
+};
+
+/* Adds @id unless it is there; 0 or -ENOMEM. */
+int id_list_add(struct id_list *list, uint32_t id);
+bool id_list_has(const struct id_list *list, uint32_t id);
+
+bool procfs_is_process(uint32_t tgid);
+/* Ended, waiting for its parent to notice. */
+bool procfs_is_zombie(uint32_t tgid);
+
+/* The name of @tgid, "?" when it is gone. */
+void procfs_comm(uint32_t tgid, char comm[COMM_LEN]);
+
+/* All processes; 0 or -errno. */
+int procfs_processes(struct id_list *out);
+/* Adds to @list every descendant of its members. 0 or -errno. */
+int procfs_add_descendants(struct id_list *list);
+/* Those named @comm. */
+int procfs_by_comm(const char *comm, struct id_list *out);
+/* Those with a descriptor for a TCP or TCP6 socket that listens on @port, in our network namespace. */
+int procfs_by_port(uint16_t port, struct id_list *out);
+/* Those in the cgroup at @path, a directory of cgroup2. */
+int procfs_by_cgroup(const char *path, struct id_list *out);
+
+/*
+ * How many threads of @tgid, those in @but left out, are inside a system call
+ * that waits for readiness: proc(5) /proc/PID/syscall.
+ */
+uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but);
+
+/* True if our ids are those of the initial pid namespace, the kernel's own. */
+bool procfs_in_initial_pid_namespace(void);
+
+#endif

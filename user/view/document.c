@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "view/document.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "model/derive.h"
+#include "model/fields.h"
+
+static void begin_object(struct writer *w, const char *key)
+{
+	w->ops->begin_object(w, key);
+}
+
+static void begin_array(struct writer *w, const char *key)
+{
+	w->ops->begin_array(w, key);
+}
+
+static void end(struct writer *w)
+{
+	w->ops->end(w);
+}
+
+static void integer(struct writer *w, const char *key, int64_t value)
+{
+	w->ops->integer(w, key, value);
+}
+
+static void text(struct writer *w, const char *key, const char *value)
+{
+	w->ops->text(w, key, value);
+}
+
+static void write_hist(struct writer *w, const char *key, const uint64_t *hist, size_t buckets)
+{
+	size_t length = hist_length(hist, buckets);
+
+	begin_array(w, key);
+	for (size_t i = 0; i < length; i++)
+		integer(w, NULL, hist[i]);
+	end(w);
+}
+
+static void write_field(struct writer *w, const struct field *field, const void *group)
+{
+	if (field->unit == UNIT_HIST)
+		write_hist(w, field->key, field_hist(field, group), field->buckets);
+	else
+		integer(w, field->key, field_value(field, group));
+}
+
+static void write_fields(struct writer *w, const struct field *fields, const void *group)
+{
+	for (const struct field *field = fields; field->key; field++)
+		write_field(w, field, group);
+}
+
+/* epoll's capacity has no counterpart in poll and select; watched is left out where not known. */
+static void write_wait(struct writer *w, enum wait_family family, const struct wait_counters *wait)
+{
+	bool knows_watched = hist_length((const uint64_t *)wait->watched_hist, HIST_INT_BUCKETS);
+
+	begin_object(w, wait_names[family]);
+	for (const struct field *field = wait_fields; field->key; field++) {
+		if (family != WAIT_EPOLL && field_is_for_epoll(field))
+			continue;
+		if (family == WAIT_EPOLL && !knows_watched && field_is_of_watched(field))
+			continue;
+		write_field(w, field, wait);
+	}
+	end(w);
+}
+
+static void write_waits(struct writer *w, const struct counters *counters)
+{
+	for (int family = 0; family < WAIT_FAMILIES; family++) {
+		if (!counters_is_empty(&counters->waits[family], sizeof(counters->waits[family])))
+			write_wait(w, family, &counters->waits[family]);
+	}
+}
+
+static void write_epoll_ctl(struct writer *w, const struct counters *counters)
+{
+	if (!epoll_ctl_calls(&counters->epoll_ctl))
+		return;
+	begin_object(w, "epoll_ctl");
+	write_fields(w, epoll_ctl_fields, &counters->epoll_ctl);
+	end(w);
+}
+
+static void write_listener(struct writer *w, const struct profile_listener *listener)
+{
+	begin_object(w, NULL);
+	integer(w, "inode", listener->inode);
+	text(w, "local", listener->local);
+	write_fields(w, listener_fields, listener);
+	end(w);
+}
+
+/* Threads have no listeners of their own. */
+static void write_accept(struct writer *w, const struct counters *counters,
+			 const struct profile_listener *listeners, size_t nr_listeners)
+{
+	if (!accept_calls(&counters->accept) && !nr_listeners)
+		return;
+	begin_object(w, "accept");
+	write_fields(w, accept_fields, &counters->accept);
+	if (listeners) {
+		begin_array(w, "listeners");
+		for (size_t i = 0; i < nr_listeners; i++)
+			write_listener(w, &listeners[i]);
+		end(w);
+	}
+	end(w);
+}
+
+static void write_io_family(struct writer *w, const char *key, const struct io_counters *kinds)
+{
+	if (counters_is_empty(kinds, IO_KINDS * sizeof(*kinds)))
+		return;
+	begin_object(w, key);
+	for (int kind = 0; kind < IO_KINDS; kind++) {
+		if (counters_is_empty(&kinds[kind], sizeof(*kinds)))
+			continue;
+		begin_object(w, kind_names[kind]);
+		write_fields(w, io_fields, &kinds[kind]);
+		end(w);
+	}
+	end(w);
+}
+
+static void write_io(struct writer *w, const struct counters *counters)
+{
+	if (counters_is_empty(counters->io, sizeof(counters->io)))
+		return;
+	begin_object(w, "io");
+	for (int family = 0; family < IO_FAMILIES; family++)
+		write_io_family(w, io_names[family], counters->io[family]);
+	end(w);
+}
+
+static void write_copies(struct writer *w, const struct counters *counters)
+{
+	double share;
+
+	begin_object(w, "copies");
+	write_fields(w, copies_fields, counters);
+	if (zero_copy_share(counters, &share))
+		w->ops->real(w, "zero_copy_share", share);
+	end(w);
+}
+
+/* The groups that a process and each of its threads have. */
+static void write_counters(struct writer *w, const struct counters *counters,
+			   const struct profile_listener *listeners, size_t nr_listeners)
+{
+	write_waits(w, counters);
+	write_epoll_ctl(w, counters);
+	write_accept(w, counters, listeners, nr_listeners);
+	write_io(w, counters);
+	write_copies(w, counters);
+}
+
+static void write_fds(struct writer *w, const struct profile_process *process)
+{
+	const struct profile_fds *fds = &process->fds;
+
+	begin_object(w, "fds");
+	if (fds->is_known) {
+		integer(w, "open", fds->open);
+		integer(w, "limit", fds->limit);
+	}
+	if (fds->has_kinds) {
+		begin_object(w, "kinds");
+		for (int kind = 0; kind < FD_KINDS; kind++)
+			integer(w, kind_names[kind], fds->kinds[kind]);
+		end(w);
+	}
+	write_fields(w, fds_fields, &process->counters.fds);
+	if (fds->has_unaccounted)
+		integer(w, "unaccounted", fds->unaccounted);
+	end(w);
+}
+
+static void write_inexact(struct writer *w, const struct profile_process *process)
+{
+	if (!process->nr_inexact)
+		return;
+	begin_object(w, "inexact");
+	for (size_t i = 0; i < process->nr_inexact; i++)
+		text(w, process->inexact[i].key, process->inexact[i].reason);
+	end(w);
+}
+
+static void write_thread(struct writer *w, const struct profile_thread *thread)
+{
+	begin_object(w, NULL);
+	integer(w, "tid", thread->tid);
+	text(w, "comm", thread->comm);
+	write_counters(w, &thread->counters, NULL, 0);
+	begin_object(w, "fds");
+	write_fields(w, fds_fields, &thread->counters.fds);
+	end(w);
+	end(w);
+}
+
+static void write_process(struct writer *w, const struct profile_process *process)
+{
+	begin_object(w, NULL);
+	integer(w, "tgid", process->tgid);
+	text(w, "comm", process->comm);
+	w->ops->boolean(w, "exited", process->has_exited);
+	write_inexact(w, process);
+	begin_object(w, "now");
+	write_fields(w, now_fields, &process->now);
+	end(w);
+	write_counters(w, &process->counters, process->listeners, process->nr_listeners);
+	write_fds(w, process);
+	if (process->nr_threads) {
+		begin_array(w, "threads");
+		for (size_t i = 0; i < process->nr_threads; i++)
+			write_thread(w, &process->threads[i]);
+		end(w);
+	}
+	end(w);
+}
+
+static void write_target(struct writer *w, const struct profile_target *target)
+{
+	begin_object(w, "target");
+	if (target->nr_pids) {
+		begin_array(w, "pids");
+		for (size_t i = 0; i < target->nr_pids; i++)
+			integer(w, NULL, target->pids[i]);
+		end(w);
+	}
+	if (target->comm)
+		text(w, "comm", target->comm);
+	if (target->nr_ports) {
+		begin_array(w, "ports");
+		for (size_t i = 0; i < target->nr_ports; i++)
+			integer(w, NULL, target->ports[i]);
+		end(w);
+	}
+	if (target->cgroup)
+		text(w, "cgroup", target->cgroup);
+	w->ops->boolean(w, "all", target->all);
+	if (target->command) {
+		begin_array(w, "command");
+		for (char **arg = target->command; *arg; arg++)
+			text(w, NULL, *arg);
+		end(w);
+	}
+	end(w);
+}
+
+static void write_head(struct writer *w, const struct profile *profile)
+{
+	char start[sizeof("2026-11-21T20:44:00Z")] = "";
+	time_t seconds = profile->start;
+	struct tm utc;
+
+	if (gmtime_r(&seconds, &utc))
+		strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	integer(w, "schema", PROFILE_SCHEMA);
+	text(w, "fdscope", profile->version);
+	begin_object(w, "host");
+	text(w, "kernel", profile->host.kernel);
+	text(w, "arch", profile->host.arch);
+	integer(w, "cpus", profile->host.cpus);
+	end(w);
+	begin_object(w, "backend");
+	text(w, "syscalls", profile->backend_syscalls);
+	text(w, "wakeups", profile->backend_wakeups);
+	end(w);
+	write_target(w, &profile->target);
+	text(w, "start", start);
+	integer(w, "duration_ns", profile->duration_ns);
+	w->ops->boolean(w, "complete", profile_is_complete(profile));
+}
+
+static void write_shortfalls(struct writer *w, const struct profile *profile)
+{
+	begin_object(w, "losses");
+	for (int cause = 0; cause < LOSSES; cause++) {
+		if (profile->losses[cause])
+			integer(w, loss_name(cause), profile->losses[cause]);
+	}
+	end(w);
+	begin_object(w, "unseen");
+	for (int what = 0; what < UNSEENS; what++) {
+		if (profile->unseen[what])
+			integer(w, unseen_name(what), profile->unseen[what]);
+	}
+	end(w);
+}
+
+void document_write(const struct profile *profile, struct writer *w)
+{
+	begin_object(w, NULL);
+	write_head(w, profile);
+	write_shortfalls(w, profile);
+	begin_array(w, "processes");
+	for (size_t i = 0; i < profile->nr_processes; i++)
+		write_process(w, &profile->processes[i]);
+	end(w);
+	begin_array(w, "findings");
+	end(w);
+	end(w);
+}
