@@ -2,8 +2,8 @@
 # fdscope: settings, BPF, skeleton, programs, tests, tools, help. `make help` lists the targets.
 
 VERSION   := 0.1.0
-B         := .build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 comma     := ,
+B         := .build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 ARCH      := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 CC        := gcc
 CLANG     ?= clang
