@@ -20,6 +20,7 @@ nr_bad=0
 stop() {
 	[ -n "$pid" ] || return 0
 	kill "$pid" 2>/dev/null
+	kill -CONT "$pid" 2>/dev/null
 	wait "$pid" 2>/dev/null
 	pid=
 }
@@ -205,10 +206,20 @@ if [ -x "$server" ]; then
 	start_server
 	right 21 21504 "requests in 5 pieces, by 3 connections" --connections 3 --requests 7 \
 		--pieces 5
+	rm -f "$tmp/stats"
 	stop
-	reads=$(sed -n '/"read": {/,/"end"/s/.*"partial": \([0-9]*\),/\1/p' "$tmp/stats")
-	[ "$reads" = 105 ]
+	sed -n '/"read": {/,/"end"/p' "$tmp/stats" >"$tmp/out"
+	grep -q '"partial": 105,' "$tmp/out"
 	result $? "fdscope-server: 21 requests in 5 pieces are 105 reads"
+
+	# The kernel accepts and acknowledges for it, but that is not enough for a second piece.
+	start_server
+	kill -STOP "$pid"
+	run --port "$port" --connections 3 --pieces 5 --timeout 1 --json
+	[ "$status" -eq 1 ] && [ "$(errors)" = "timeout 3" ] &&
+		grep -q "the server does not read" "$tmp/err"
+	result $? "fdscope-server: no piece is sent before the one before was read"
+	stop
 else
 	echo "# $server is not built: not held against it"
 fi

@@ -249,19 +249,21 @@ void connection_start(struct connection *c, struct run *run)
 }
 
 /*
- * Once more after the piece was seen to be read: a millisecond in which the server can find its
- * socket empty and go back to wait. A server that reads until EAGAIN would otherwise take the
- * next piece in the same turn.
+ * Seen read at two calls in a row. The millisecond between them lets the server find its socket
+ * empty and go back to wait: one that reads until EAGAIN would otherwise take the next piece in
+ * the same turn. And tcp_diag_get_info() looks at the queue before it takes the socket's lock
+ * for tcp_info, so a single look can fall between a segment's arrival and its queueing.
  */
 bool connection_resume(struct connection *c, struct run *run)
 {
-	if (c->piece_was_read) {
-		c->state = CONNECTION_SENDING;
-		send_piece(c, run);
-		return true;
-	}
+	bool was_read = c->piece_was_read;
+
 	c->piece_was_read = peer_has_read(&run->peer, c->fd, c->sent_ever);
-	return false;
+	if (!was_read || !c->piece_was_read)
+		return false;
+	c->state = CONNECTION_SENDING;
+	send_piece(c, run);
+	return true;
 }
 
 /* ---- receiving ---- */

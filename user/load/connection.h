@@ -81,8 +81,8 @@ void connection_start(struct connection *c, struct run *run);
 void connection_event(struct connection *c, struct run *run, uint32_t events);
 
 /*
- * To be called about every millisecond for each paused connection: sends the next piece at the
- * first call after the one that found the piece before read. False while it waits on.
+ * To be called about every millisecond for each paused connection: sends the next piece once two
+ * calls in a row have found the piece before read. False while it waits on.
  */
 bool connection_resume(struct connection *c, struct run *run);
 
