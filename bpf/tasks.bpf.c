@@ -131,15 +131,11 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 	__sync_fetch_and_add(&folds_done, 1);
 }
 
-static __always_inline void end_process(struct task_struct *task)
+static __always_inline void end_process(struct task_struct *task, struct process *process)
 {
+	struct process_end *end = bpf_ringbuf_reserve(&ended_processes, sizeof(*end), 0);
 	__u32 tgid = task->tgid;
-	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
-	struct process_end *end;
 
-	if (!process && !known_thread(task->group_leader))
-		return;
-	end = bpf_ringbuf_reserve(&ended_processes, sizeof(*end), 0);
 	if (!end) {
 		count_loss(LOSS_ENDED_PROCESSES);
 	} else {
@@ -157,20 +153,26 @@ static __always_inline void end_process(struct task_struct *task)
 
 /*
  * Two threads that end at once can both be the last: signal->live is counted
- * down before this is called. Then both announce the end, and user space
- * takes the process for ended when no row of a live thread is left.
+ * down before this is called. Then both announce the end, the first with what
+ * is known of the process, and user space takes the process for ended when no
+ * row of a live thread is left.
  */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
 	__u64 address = (__u64)task;
+	__u32 tgid = task->tgid;
 	__u32 *row = bpf_map_lookup_elem(&rows_by_task, &address);
 	struct thread *thread = row ? bpf_map_lookup_elem(&threads, row) : NULL;
+	struct process *process;
 
 	if (thread)
 		end_thread(thread, task, *row);
-	if (task->signal->live.counter == 0)
-		end_process(task);
+	if (task->signal->live.counter != 0)
+		return 0;
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (process || thread)
+		end_process(task, process);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
+#include "model/derive.h"
 #include "model/fields.h"
 
 static void add_counters(struct counters *to, const struct counters *from)
@@ -325,6 +326,17 @@ static bool is_shown(const struct snapshot_process *after, const struct profile_
 	       !counters_is_empty(&process->counters, sizeof(process->counters));
 }
 
+/* The busiest first; among equals by tgid, so that the order repeats. */
+static int compare_processes(const void *a, const void *b)
+{
+	const struct profile_process *one = a, *other = b;
+	uint64_t calls = all_calls(&one->counters), other_calls = all_calls(&other->counters);
+
+	if (calls != other_calls)
+		return calls < other_calls ? 1 : -1;
+	return (one->tgid > other->tgid) - (one->tgid < other->tgid);
+}
+
 int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
 		    bool per_thread)
 {
@@ -350,5 +362,6 @@ int profile_between(struct profile *out, const struct snapshot *first, const str
 		if (!is_shown(after, process))
 			profile_drop_last(out);
 	}
+	qsort(out->processes, out->nr_processes, sizeof(*out->processes), compare_processes);
 	return 0;
 }

@@ -269,43 +269,62 @@ static void copy_row(struct thread *to, const struct thread *row)
 	}
 }
 
+/* A row, appended. The caller says whether it stays, by nr_threads. */
+static struct thread *append_row(struct snapshot *out, const struct thread *row)
+{
+	struct thread *grown = array_grow(out->threads, out->nr_threads, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	out->threads = grown;
+	copy_row(&grown[out->nr_threads], row);
+	return &grown[out->nr_threads];
+}
+
 static int copy_rows(const struct probes *probes, struct snapshot *out)
 {
 	out->nr_threads = 0;
 	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		struct thread *grown;
+		struct thread *copy;
 
 		if (__atomic_load_n(&probes->rows[i].state, __ATOMIC_ACQUIRE) == THREAD_FREE)
 			continue;
-		grown = array_grow(out->threads, out->nr_threads, sizeof(*grown));
-		if (!grown)
+		copy = append_row(out, &probes->rows[i]);
+		if (!copy)
 			return -ENOMEM;
-		out->threads = grown;
-		copy_row(&grown[out->nr_threads], &probes->rows[i]);
-		out->nr_threads += grown[out->nr_threads].state != THREAD_FREE;
+		out->nr_threads += copy->state != THREAD_FREE;
+	}
+	return 0;
+}
+
+/* The row of @key, appended; gone meanwhile is no error. */
+static int append_listener(int fd, struct snapshot *out, const struct listener_key *key)
+{
+	struct snapshot_listener *grown = array_grow(out->listeners, out->nr_listeners,
+						     sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	out->listeners = grown;
+	grown += out->nr_listeners;
+	if (!bpf_map_lookup_elem(fd, key, &grown->counters)) {
+		grown->key = *key;
+		out->nr_listeners++;
 	}
 	return 0;
 }
 
 static int copy_listeners(const struct probes *probes, struct snapshot *out)
 {
-	int fd = bpf_map__fd(probes->skel->maps.listeners);
+	int fd = bpf_map__fd(probes->skel->maps.listeners), err = 0;
 	struct listener_key key, *previous = NULL;
 
 	out->nr_listeners = 0;
-	while (!bpf_map_get_next_key(fd, previous, &key)) {
-		struct snapshot_listener *grown = array_grow(out->listeners, out->nr_listeners,
-							     sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		out->listeners = grown;
+	while (!err && !bpf_map_get_next_key(fd, previous, &key)) {
 		previous = &key;
-		if (bpf_map_lookup_elem(fd, &key, &grown[out->nr_listeners].counters))
-			continue;
-		grown[out->nr_listeners++].key = key;
+		err = append_listener(fd, out, &key);
 	}
-	return 0;
+	return err;
 }
 
 /* Outcomes that are counted on a listener, too. */
@@ -395,6 +414,11 @@ int probes_each_process(struct probes *probes,
 	return 0;
 }
 
+static bool is_of(const struct thread *row, uint32_t tgid, uint64_t start_ns)
+{
+	return row->tgid == tgid && row->process_start_ns == start_ns;
+}
+
 bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
 		    uint64_t *opened, uint64_t *closed)
 {
@@ -404,7 +428,7 @@ bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_n
 	for (uint32_t i = 0; i < probes->nr_rows; i++) {
 		const struct thread *row = &probes->rows[i];
 
-		if (row->tgid != tgid || row->process_start_ns != start_ns)
+		if (!is_of(row, tgid, start_ns))
 			continue;
 		*opened += load((const uint64_t *)&row->counters.fds.opened);
 		*closed += load((const uint64_t *)&row->counters.fds.closed);
@@ -412,41 +436,53 @@ bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_n
 	return load((uint64_t *)&probes->skel->bss->folds_begun) == folds;
 }
 
-static void forget_listeners(const struct probes *probes, uint32_t tgid, uint64_t start_ns)
+static int retire_listeners(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
+			    struct snapshot *archive)
 {
-	int fd = bpf_map__fd(probes->skel->maps.listeners);
+	int fd = bpf_map__fd(probes->skel->maps.listeners), err = 0;
 	struct listener_key key, next;
 	bool more = !bpf_map_get_next_key(fd, NULL, &next);
 
-	while (more) {
+	while (more && !err) {
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (key.tgid == tgid && key.process_start_ns == start_ns)
-			bpf_map_delete_elem(fd, &key);
+		if (key.tgid != tgid || key.process_start_ns != start_ns)
+			continue;
+		err = append_listener(fd, archive, &key);
+		bpf_map_delete_elem(fd, &key);
 	}
+	return err;
 }
 
-bool probes_forget(struct probes *probes, uint32_t tgid, uint64_t start_ns)
+static bool has_live_row(const struct probes *probes, uint32_t tgid, uint64_t start_ns)
+{
+	for (uint32_t i = 0; i < probes->nr_rows; i++) {
+		const struct thread *row = &probes->rows[i];
+
+		if (is_of(row, tgid, start_ns) &&
+		    __atomic_load_n(&row->state, __ATOMIC_ACQUIRE) == THREAD_LIVE)
+			return true;
+	}
+	return false;
+}
+
+int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns, struct snapshot *archive)
 {
 	struct process_key key = { .start_ns = start_ns, .tgid = tgid };
 
-	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		struct thread *row = &probes->rows[i];
-
-		if (row->tgid == tgid && row->process_start_ns == start_ns &&
-		    row->state == THREAD_LIVE)
-			return false;
-	}
+	if (has_live_row(probes, tgid, start_ns))
+		return 0;
 	bpf_map_delete_elem(bpf_map__fd(probes->skel->maps.ended_rows), &key);
 	for (uint32_t i = 0; i < probes->nr_rows; i++) {
 		struct thread *row = &probes->rows[i];
 
-		if (row->tgid != tgid || row->process_start_ns != start_ns ||
-		    row->state != THREAD_ENDED)
+		if (row->state != THREAD_ENDED || !is_of(row, tgid, start_ns))
 			continue;
+		if (!append_row(archive, row))
+			return -ENOMEM;
+		archive->nr_threads++;
 		memset(row, 0, sizeof(*row));
 		push_row(probes, i);
 	}
-	forget_listeners(probes, tgid, start_ns);
-	return true;
+	return retire_listeners(probes, tgid, start_ns, archive) ? -ENOMEM : 1;
 }

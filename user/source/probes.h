@@ -61,8 +61,12 @@ int probes_each_process(struct probes *probes,
 bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
 		    uint64_t *opened, uint64_t *closed);
 
-/* Gives up the rows of a process that has ended; false while one is a live thread's. */
-bool probes_forget(struct probes *probes, uint32_t tgid, uint64_t start_ns);
+/*
+ * Moves what an ended process left behind into @archive (appended to threads
+ * and listeners), so that its rows can be used again. 1 when done, 0 while one
+ * of its threads is still ending, -ENOMEM.
+ */
+int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns, struct snapshot *archive);
 
 /* Is the optional probe that sees io_uring requests there? */
 bool probes_see_io_uring(const struct probes *probes);

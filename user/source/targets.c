@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "source/targets.h"
+
+#include <stdlib.h>
+
+#include "base/err.h"
+
+static int find_pids(const struct watch *watch, struct id_list *out)
+{
+	for (size_t i = 0; i < watch->nr_pids; i++) {
+		uint32_t pid = watch->pids[i];
+
+		if (!procfs_is_process(pid) || procfs_is_zombie(pid))
+			return log_fail(EXIT_USAGE, "attach to %u: no such process (ps -e lists them)",
+					pid);
+		if (id_list_add(out, pid))
+			return log_fail(EXIT_NO_MEASURE, "attach to %u: out of memory", pid);
+	}
+	return 0;
+}
+
+static int find_by_ports(const struct watch *watch, struct id_list *out)
+{
+	for (size_t i = 0; i < watch->nr_ports; i++) {
+		uint16_t port = watch->ports[i];
+		struct id_list holders = {};
+		int err = procfs_by_port(port, &holders);
+
+		for (size_t j = 0; j < holders.nr && !err; j++)
+			err = id_list_add(out, holders.items[j]);
+		free(holders.items);
+		if (err) {
+			log_err(-err, "look for who listens on port %u", port);
+			return EXIT_NO_MEASURE;
+		}
+		if (!holders.nr)
+			return log_fail(EXIT_USAGE,
+					"attach to port %u: nobody listens there (ss -ltnp lists "
+					"who does)",
+					port);
+	}
+	return 0;
+}
+
+static int find_by_comm(const struct watch *watch, struct id_list *out)
+{
+	int err;
+
+	if (!watch->comm)
+		return 0;
+	err = procfs_by_comm(watch->comm, out);
+	if (err) {
+		log_err(-err, "look for processes named %s", watch->comm);
+		return EXIT_NO_MEASURE;
+	}
+	if (!out->nr)
+		return log_fail(EXIT_USAGE,
+				"attach to %s: no process has that name (ps -eo comm lists them)",
+				watch->comm);
+	return 0;
+}
+
+static int find_by_cgroup(const struct watch *watch, struct id_list *out)
+{
+	int err = watch->cgroup ? procfs_by_cgroup(watch->cgroup, out) : 0;
+
+	if (!err)
+		return 0;
+	log_err(-err, "attach to cgroup %s (give the path of a directory of cgroup2)",
+		watch->cgroup);
+	return EXIT_USAGE;
+}
+
+int targets_find(const struct watch *watch, struct id_list *out)
+{
+	int code = find_pids(watch, out);
+
+	if (!code)
+		code = find_by_ports(watch, out);
+	if (!code)
+		code = find_by_comm(watch, out);
+	if (!code && procfs_add_descendants(out))
+		code = log_fail(EXIT_NO_MEASURE, "look for the targets' children in /proc");
+	if (!code)
+		code = find_by_cgroup(watch, out);
+	return code;
+}
