@@ -46,8 +46,8 @@ static __always_inline void read_local_address(struct listener *row, struct sock
 /* Drops are cumulative in the socket itself, so the last reading is what counts. */
 static __always_inline void read_queue(struct listener *row, struct sock *sk)
 {
-	row->queue_limit = BPF_CORE_READ(sk, sk_max_ack_backlog);
-	row->drops = (__u32)BPF_CORE_READ(sk, sk_drops.counter);
+	row->queue_limit = READ(sk, sk_max_ack_backlog);
+	row->drops = (__u32)READ(sk, sk_drops.counter);
 }
 
 static const struct listener fresh_listener; /* too large for the stack */
@@ -69,8 +69,8 @@ static __noinline struct listener *listener_row(const struct listener_key *key, 
 /* Connections that wait to be accepted. AF_UNIX keeps them in the receive queue. */
 static __always_inline __u32 queue_depth(struct listener *row, struct sock *sk)
 {
-	return row->family == AF_UNIX ? BPF_CORE_READ(sk, sk_receive_queue.qlen)
-				      : BPF_CORE_READ(sk, sk_ack_backlog);
+	return row->family == AF_UNIX ? READ(sk, sk_receive_queue.qlen)
+				      : READ(sk, sk_ack_backlog);
 }
 
 static __always_inline void count_on_listener(struct thread *thread, struct task_struct *task,
@@ -87,7 +87,7 @@ static __always_inline void count_on_listener(struct thread *thread, struct task
 	if (file_kind(file) != KIND_SOCKET)
 		return; /* closed by another thread meanwhile */
 	sk = file_sock(file);
-	key.inode = BPF_CORE_READ(file, f_inode, i_ino);
+	key.inode = READ(READ(file, f_inode), i_ino);
 	row = listener_row(&key, sk);
 	if (!row) {
 		thread->counters.losses[LOSS_LISTENERS]++;

@@ -19,7 +19,6 @@
 static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 {
 	struct files_struct *files = task->files;
-	struct file *file = NULL;
 	struct fdtable *fdt;
 
 	if (!files)
@@ -27,8 +26,7 @@ static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 	fdt = files->fdt;
 	if (fd >= fdt->max_fds)
 		return NULL;
-	bpf_probe_read_kernel(&file, sizeof(file), fdt->fd + fd);
-	return file;
+	return read_pointer(fdt->fd + fd);
 }
 
 /*
@@ -42,14 +40,14 @@ static __always_inline __u32 file_kind(struct file *file)
 
 	if (!file)
 		return KIND_OTHER;
-	inode = BPF_CORE_READ(file, f_inode);
-	switch (BPF_CORE_READ(inode, i_mode) & S_IFMT) {
+	inode = READ(file, f_inode);
+	switch (READ(inode, i_mode) & S_IFMT) {
 	case S_IFSOCK:
 		return KIND_SOCKET;
 	case S_IFIFO:
 		return KIND_PIPE;
 	case S_IFREG:
-		return BPF_CORE_READ(inode, i_sb, s_magic) == ANON_INODE_FS_MAGIC ? KIND_OTHER
+		return READ(READ(inode, i_sb), s_magic) == ANON_INODE_FS_MAGIC ? KIND_OTHER
 										  : KIND_FILE;
 	default:
 		return KIND_OTHER;
@@ -78,9 +76,9 @@ static __always_inline __u32 file_kind_by_name(struct file *file)
 
 static __always_inline struct sock *file_sock(struct file *file)
 {
-	struct socket *socket = BPF_CORE_READ(file, private_data);
+	struct socket *socket = READ(file, private_data);
 
-	return BPF_CORE_READ(socket, sk);
+	return READ(socket, sk);
 }
 
 #define BITMAP_WORDS 32 /* words of the bitmap read at a time */

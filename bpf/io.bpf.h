@@ -136,7 +136,7 @@ static __always_inline __u32 flags_of(struct pt_regs *regs, __u32 shape)
 static __always_inline void count_truncated(struct thread *thread, struct file *file, __u32 shape,
 					    __u64 bytes, __u64 asked)
 {
-	__u16 protocol = BPF_CORE_READ(file_sock(file), sk_protocol);
+	__u16 protocol = READ(file_sock(file), sk_protocol);
 
 	if (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
 		thread->counters.copies.truncated_bytes += bytes;
@@ -155,8 +155,8 @@ static __always_inline bool is_end(struct file *file, __u32 kind, struct pt_regs
 		return false;
 	if (kind != KIND_SOCKET)
 		return true;
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, type) == SOCK_STREAM && !(flags_of(regs, shape) & MSG_ERRQUEUE);
+	socket = READ(file, private_data);
+	return READ(socket, type) == SOCK_STREAM && !(flags_of(regs, shape) & MSG_ERRQUEUE);
 }
 
 static __always_inline void count_moved(struct thread *thread, struct io_counters *io,
@@ -176,7 +176,7 @@ static __always_inline void count_moved(struct thread *thread, struct io_counter
 	io->size_hist[bucket < HIST_BYTES_BUCKETS ? bucket : HIST_BYTES_BUCKETS - 1]++;
 	if (call->family == IO_READ && flags_of(regs, call->shape) & MSG_TRUNC)
 		count_truncated(thread, file, call->shape, bytes, asked);
-	if (call->family == IO_VMSPLICE && BPF_CORE_READ(file, f_mode) & FMODE_READ)
+	if (call->family == IO_VMSPLICE && READ(file, f_mode) & FMODE_READ)
 		thread->counters.copies.vmsplice_in_bytes += bytes;
 }
 

@@ -4,6 +4,7 @@
  * the .bpf.h of each family. Every thread of the machine runs these two
  * programs, so what is not traced or not a target leaves early.
  */
+#define READS_OFTEN
 #include "compat.bpf.h"
 #include "maps.bpf.h"
 #include "calls.bpf.h"

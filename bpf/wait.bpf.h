@@ -308,10 +308,10 @@ static __always_inline void count_epoll(struct wait_counters *wait, struct wait_
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
 	if (bpf_core_field_exists(struct eventpoll, refcount)) {
 		struct file *file = file_of(task, ARG1(regs));
-		struct eventpoll *ep = BPF_CORE_READ(file, private_data);
+		struct eventpoll *ep = file ? READ(file, private_data) : NULL;
 
 		if (ep)
-			add_watched(wait, BPF_CORE_READ(ep, refcount.refs.counter) - 1);
+			add_watched(wait, READ(ep, refcount.refs.counter) - 1);
 	}
 }
 

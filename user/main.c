@@ -19,6 +19,13 @@ const struct command commands[] = {
 		.options = OPTIONS_COMMAND | OPTIONS_REPORT | OPTIONS_TABLES,
 		.run = run_run,
 	},
+	{
+		.name = "check",
+		.summary = "what this kernel and these privileges allow",
+		.examples = check_examples,
+		.options = OPTIONS_JSON,
+		.run = check_run,
+	},
 	{},
 };
 

@@ -103,6 +103,11 @@ struct task_struct {
 	struct signal_struct *signal;
 };
 
+/* include/linux/types.h: one pointer, to read an element of an array of pointers as */
+struct callback_head {
+	struct callback_head *next;
+};
+
 /* fs: from a descriptor to its file, and what kind it is */
 struct fdtable {
 	unsigned int max_fds;

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a kernel, with these privileges, lets us see: found by trying. */
+#ifndef FDSCOPE_ABILITY_H
+#define FDSCOPE_ABILITY_H
+
+#include <stdbool.h>
+
+struct ability {
+	char kernel[65]; /* struct utsname's release and machine */
+	char arch[65];
+	bool is_root;
+	bool has_btf;		    /* /sys/kernel/btf/vmlinux can be read */
+	bool in_initial_namespace;  /* our pids are the kernel's */
+	int system_calls;	    /* 0, or the errno of loading and attaching the tp_btf probes */
+	bool sees_registrations;    /* struct eventpoll tells how many */
+	bool sees_io_uring;	    /* its requests are counted as unseen */
+};
+
+/* True if `attach` would measure anything. */
+static inline bool ability_can_measure(const struct ability *ability)
+{
+	return ability->system_calls == 0 && ability->in_initial_namespace;
+}
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "view/ability.h"
+
+#include <string.h>
+
+static const char *yes_no(bool is, const char *yes, const char *no)
+{
+	return is ? yes : no;
+}
+
+static void show_system_calls(struct sheet *sheet, const struct ability *ability)
+{
+	if (ability->system_calls)
+		sheet_line(sheet, "calls", "NO: the tp_btf probes do not attach: %s%s",
+			   strerror(ability->system_calls),
+			   ability->is_root ? "" : " (needs CAP_BPF and CAP_PERFMON; run as root)");
+	else
+		sheet_line(sheet, "calls", "yes, through tp_btf/sys_enter and sys_exit: waits, accept, "
+					   "epoll_ctl, reads, writes, sendfile, splice, descriptors");
+}
+
+void ability_show(struct sheet *sheet, const struct ability *ability)
+{
+	sheet_line(sheet, "kernel", "Linux %s, %s", ability->kernel, ability->arch);
+	sheet_line(sheet, "BTF", "%s",
+		   yes_no(ability->has_btf, "yes",
+			  "NO: /sys/kernel/btf/vmlinux is missing (needs CONFIG_DEBUG_INFO_BTF)"));
+	if (!ability->in_initial_namespace)
+		sheet_line(sheet, "pids", "NO: this is a pid namespace of its own (run on the host)");
+	show_system_calls(sheet, ability);
+	sheet_line(sheet, "watched", "%s",
+		   yes_no(ability->sees_registrations, "yes, epoll's registrations are counted",
+			  "for poll and select; this kernel does not count epoll's registrations"));
+	sheet_line(sheet, "wakeups", "as returns to user space; wakeups inside the kernel are not seen");
+	sheet_line(sheet, "io_uring", "%s",
+		   yes_no(ability->sees_io_uring, "its requests are counted, as unseen; their work is not",
+			  "not seen, not even counted"));
+	sheet_line(sheet, "32-bit", "calls are counted, as unseen");
+}
+
+void ability_write(struct writer *w, const struct ability *ability)
+{
+	w->ops->begin_object(w, NULL);
+	w->ops->text(w, "kernel", ability->kernel);
+	w->ops->text(w, "arch", ability->arch);
+	w->ops->boolean(w, "btf", ability->has_btf);
+	w->ops->boolean(w, "initial_pid_namespace", ability->in_initial_namespace);
+	w->ops->begin_object(w, "backend");
+	w->ops->text(w, "syscalls", ability->system_calls ? "none" : "tp_btf");
+	w->ops->text(w, "wakeups", "none");
+	w->ops->end(w);
+	if (ability->system_calls)
+		w->ops->text(w, "reason", strerror(ability->system_calls));
+	w->ops->boolean(w, "epoll_watched", ability->sees_registrations);
+	w->ops->boolean(w, "io_uring_requests", ability->sees_io_uring);
+	w->ops->boolean(w, "can_measure", ability_can_measure(ability));
+	w->ops->end(w);
+}
