@@ -50,7 +50,7 @@ $(B)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
 
-$(B)/user/source/%.o: | $(B)/fdscope.skel.h
+$(filter $(B)/user/source/%,$(TOOL_OBJS)): | $(B)/fdscope.skel.h
 
 $(B)/fdscope: $(TOOL_OBJS)
 	$(call say,LINK,$@)
