@@ -18,6 +18,12 @@ static const __u8 bits_of_byte[256] = {
 	[16 ... 31] = 5,   [32 ... 63] = 6, [64 ... 127] = 7, [128 ... 255] = 8,
 };
 
+static inline __attribute__((always_inline)) __u32 bits_of(__u64 byte)
+{
+	asm volatile("" : "+r"(byte)); /* for the verifier: else the mask is optimised away */
+	return bits_of_byte[byte & 0xff];
+}
+
 /*
  * The bucket of @value: 0 for 0, else k where 2^(k-1) <= value < 2^k. BPF has
  * no count-leading-zeros instruction: a table for bytes, and small values, which
@@ -28,7 +34,7 @@ static inline __attribute__((always_inline)) __u32 hist_bucket(__u64 value)
 	__u32 below = 0; /* bits beneath the byte that is looked up */
 
 	if (value < 1 << 8)
-		return bits_of_byte[(__u8)value];
+		return bits_of(value);
 	if (value >> 32) {
 		value >>= 32;
 		below += 32;
@@ -41,7 +47,7 @@ static inline __attribute__((always_inline)) __u32 hist_bucket(__u64 value)
 		value >>= 8;
 		below += 8;
 	}
-	return below + bits_of_byte[(__u8)value];
+	return below + bits_of(value);
 }
 
 /* How many bits of @word are set. */
