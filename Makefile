@@ -50,7 +50,7 @@ $(B)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
 
-$(filter $(B)/user/source/%,$(TOOL_OBJS)): | $(B)/fdscope.skel.h
+$(B)/user/source/probes.o: | $(B)/fdscope.skel.h
 
 $(B)/fdscope: $(TOOL_OBJS)
 	$(call say,LINK,$@)
@@ -64,15 +64,108 @@ $(B)/fdscope-load: $(LOAD_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(shell pkg-config --libs jansson) -o $@
 
+# ---- tests --------------------------------------------------------------------------------------
+
+# A unit test is one file beside the objects it needs: those of a program but its main.
+UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT_SHARED := $(addprefix $(B)/tests/unit/,failing.o samples.o)
+SERVER_TESTS = $(B)/tests/unit/test_http
+LOAD_TESTS   = $(B)/tests/unit/test_response
+TOOL_TESTS   = $(filter-out $(SERVER_TESTS) $(LOAD_TESTS),$(UNIT_TESTS))
+WRAPPED      = malloc calloc realloc reallocarray strdup asprintf vasprintf
+WRAP         = $(WRAPPED:%=-Wl,--wrap=%)
+# What runs without a kernel to look at; the rest of user/source needs libbpf.
+PURE_OBJS    = $(filter $(addprefix $(B)/user/,options.o base/% model/% view/% report/% \
+		 commands/output.o source/source.o source/saved.o source/decode.o),$(TOOL_OBJS))
+
+$(B)/tests/%.o: tests/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
+
+$(B)/tests/tool.a: $(PURE_OBJS) $(UNIT_SHARED)
+$(B)/tests/server.a: $(filter-out %/main.o,$(SERVER_OBJS))
+$(B)/tests/load.a: $(filter-out %/main.o,$(LOAD_OBJS))
+$(B)/tests/%.a:
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(TOOL_TESTS): $(B)/tests/tool.a
+$(SERVER_TESTS): $(B)/tests/server.a
+$(LOAD_TESTS): $(B)/tests/load.a
+$(TOOL_TESTS): LDFLAGS += $(WRAP)
+$(UNIT_TESTS): %: %.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $< $(filter %.a,$^) $(LDFLAGS) -pthread -lcmocka \
+		$(shell pkg-config --libs jansson) -lm -o $@
+
+test: lint unit golden	## lint, unit and golden tests: no root, the one to run all day
+
+unit: $(UNIT_TESTS)	## unit tests
+	$(Q)tests/unit/run $^
+
+golden: $(B)/fdscope	## saved profiles against the bytes they render to
+	$(Q)tests/golden/run $<
+
+golden-update: $(B)/fdscope	## accept what golden finds as what is expected
+	$(Q)tests/golden/run --update $<
+
+lint:			## format, layers, shellcheck, licence lines
+	$(Q)tests/lint/run
+
+asan:			## unit tests under the address and undefined-behaviour sanitizers
+	$(Q)$(MAKE) --no-print-directory SAN=address,undefined unit
+
+coverage:		## which lines the unit tests reach
+	$(Q)$(MAKE) --no-print-directory B=.build-coverage CFLAGS='-O0 -g --coverage' unit
+	$(Q)tests/unit/coverage .build-coverage
+
+$(B)/bench/turn: tests/bench/turn.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $< -o $@
+
+bench: all $(B)/bench/turn	## what tracing costs, beside bpftrace, perf and strace (root)
+	$(Q)FDSCOPE_BUILD=$(B) tests/bench/run
+
 # ---- tools --------------------------------------------------------------------------------------
+
+# By name, for Debian 12: to build, to test, and what the bench holds itself against.
+DEB_PACKAGES = clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libcmocka-dev \
+	       pkg-config gcc make \
+	       nginx-light curl wrk apache2-utils strace jq iproute2 shellcheck clang-format procps \
+	       bpftrace linux-perf
+
+deps:			## install what building and testing need (Debian; the only target that installs)
+	@missing=; \
+	for package in $(DEB_PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}\n' $$package 2> /dev/null | \
+			grep -qx installed || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit; \
+	echo "  DEPS $$missing"; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get -q update && apt-get -q -y install --no-install-recommends $$missing
+
+# A make of its own: what is built may need what deps has just installed.
+demo: deps		## compare select, poll and epoll on the bundled server (root, half a minute)
+	$(Q)$(MAKE) --no-print-directory all
+	$(B)/fdscope compare
+
+format:			## clang-format for all sources
+	$(Q)tests/lint/format --fix
+
+compile_commands.json:	## for editors and clang-tidy
+	$(Q)bear -- $(MAKE) --no-print-directory -B all
 
 clean:			## remove everything that was built
 	rm -rf .build .build-*
 
 help:			## show this
-	@sed -n 's/^\([a-z-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z_.-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 26
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean help
+.PHONY: all deps demo test unit golden golden-update lint asan coverage format bench clean help
