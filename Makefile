@@ -76,14 +76,14 @@ WRAPPED      = malloc calloc realloc reallocarray strdup asprintf vasprintf
 WRAP         = $(WRAPPED:%=-Wl,--wrap=%)
 # What runs without a kernel to look at; the rest of user/source needs libbpf.
 PURE_OBJS    = $(filter $(addprefix $(B)/user/,options.o base/% model/% view/% report/% \
-		 commands/output.o source/source.o source/saved.o source/decode.o),$(TOOL_OBJS))
+		 commands/output.o source/source.o source/saved.o source/decode%),$(TOOL_OBJS))
 
 $(B)/tests/%.o: tests/%.c
 	$(call say,CC,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
 
-$(B)/tests/tool.a: $(PURE_OBJS) $(UNIT_SHARED)
+$(B)/tests/tool.a: $(PURE_OBJS)
 $(B)/tests/server.a: $(filter-out %/main.o,$(SERVER_OBJS))
 $(B)/tests/load.a: $(filter-out %/main.o,$(LOAD_OBJS))
 $(B)/tests/%.a:
@@ -91,13 +91,13 @@ $(B)/tests/%.a:
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TOOL_TESTS): $(B)/tests/tool.a
+$(TOOL_TESTS): $(UNIT_SHARED) $(B)/tests/tool.a
 $(SERVER_TESTS): $(B)/tests/server.a
 $(LOAD_TESTS): $(B)/tests/load.a
 $(TOOL_TESTS): LDFLAGS += $(WRAP)
 $(UNIT_TESTS): %: %.o
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $< $(filter %.a,$^) $(LDFLAGS) -pthread -lcmocka \
+	$(Q)$(CC) $(ALL_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) -pthread -lcmocka \
 		$(shell pkg-config --libs jansson) -lm -o $@
 
 test: lint unit golden	## lint, unit and golden tests: no root, the one to run all day
@@ -120,6 +120,16 @@ asan:			## unit tests under the address and undefined-behaviour sanitizers
 coverage:		## which lines the unit tests reach
 	$(Q)$(MAKE) --no-print-directory B=.build-coverage CFLAGS='-O0 -g --coverage' unit
 	$(Q)tests/unit/coverage .build-coverage
+
+BPF_TEST_OBJS = $(patsubst %.c,$(B)/%.o,$(wildcard tests/bpf/*.c)) \
+		$(filter $(addprefix $(B)/user/,base/% model/% source/%),$(TOOL_OBJS))
+
+$(B)/tests/bpf/run: $(BPF_TEST_OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $^ -pthread -lutil -lcmocka $(LIBS) -o $@
+
+test-bpf: $(B)/tests/bpf/run	## each program loads and counts exactly (root; 77: skipped)
+	$(Q)$<
 
 $(B)/bench/turn: tests/bench/turn.c
 	$(call say,CC,$@)
@@ -153,6 +163,17 @@ demo: deps		## compare select, poll and epoll on the bundled server (root, half 
 	$(Q)$(MAKE) --no-print-directory all
 	$(B)/fdscope compare
 
+install: all		## copy the programs and the manual page below PREFIX
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(PROGRAMS)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 user/man/fdscope.8
+
+uninstall:		## remove what install copied
+	rm -f $(PROGRAMS:$(B)/%=$(DESTDIR)$(PREFIX)/bin/%)
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man8/fdscope.8
+
+readme: all		## run the commands of the README again, into it (root)
+	$(Q)tests/readme
+
 format:			## clang-format for all sources
 	$(Q)tests/lint/format --fix
 
@@ -168,4 +189,4 @@ help:			## show this
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test unit golden golden-update lint asan coverage format bench clean help
+.PHONY: all deps demo test test-bpf unit golden golden-update lint asan coverage install uninstall readme format bench clean help

@@ -69,8 +69,7 @@ static __noinline struct listener *listener_row(const struct listener_key *key, 
 /* Connections that wait to be accepted. AF_UNIX keeps them in the receive queue. */
 static __always_inline __u32 queue_depth(struct listener *row, struct sock *sk)
 {
-	return row->family == AF_UNIX ? READ(sk, sk_receive_queue.qlen)
-				      : READ(sk, sk_ack_backlog);
+	return row->family == AF_UNIX ? READ(sk, sk_receive_queue.qlen) : READ(sk, sk_ack_backlog);
 }
 
 static __always_inline void count_on_listener(struct thread *thread, struct task_struct *task,

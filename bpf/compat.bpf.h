@@ -12,17 +12,17 @@
 
 #if defined(__TARGET_ARCH_x86)
 
-#define EPOLL_EVENT_BYTES 12 /* struct epoll_event is packed on x86-64 only */
+#define EPOLL_EVENT_BYTES 12	 /* struct epoll_event is packed on x86-64 only */
 #define TS_COMPAT	  0x0002 /* arch/x86/include/asm/thread_info.h */
 
 /* The arguments are still in their registers when the call returns. */
-#define ARG1(regs)	  ((regs)->di)
-#define ARG2(regs)	  ((regs)->si)
-#define ARG3(regs)	  ((regs)->dx)
-#define ARG4(regs)	  ((regs)->r10)
-#define ARG5(regs)	  ((regs)->r8)
-#define ARG6(regs)	  ((regs)->r9)
-#define SYSCALL_NR(regs)  ((regs)->orig_ax)
+#define ARG1(regs)	 ((regs)->di)
+#define ARG2(regs)	 ((regs)->si)
+#define ARG3(regs)	 ((regs)->dx)
+#define ARG4(regs)	 ((regs)->r10)
+#define ARG5(regs)	 ((regs)->r8)
+#define ARG6(regs)	 ((regs)->r9)
+#define SYSCALL_NR(regs) ((regs)->orig_ax)
 
 /* Calls through int 0x80 or from 32-bit code carry ia32 numbers. */
 static __always_inline bool is_compat_call(struct task_struct *task)
@@ -43,24 +43,24 @@ static __always_inline bool is_compat_call(struct task_struct *task)
  */
 #ifdef READS_OFTEN
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
-#define READ(ptr, member)                                                                          \
-	({                                                                                         \
-		typeof(ptr) read_ptr = (ptr);                                                      \
-		typeof(read_ptr->member) read_value;                                               \
-		if (bpf_rdonly_cast) {                                                             \
-			read_ptr = bpf_rdonly_cast(                                                \
-				read_ptr, bpf_core_type_id_kernel(typeof(*read_ptr)));             \
-			read_value = read_ptr->member;                                             \
-		} else {                                                                           \
-			read_value = BPF_CORE_READ(read_ptr, member);                              \
-		}                                                                                  \
-		read_value;                                                                        \
+#define READ(ptr, member)                                                                       \
+	({                                                                                      \
+		typeof(ptr) read_ptr = (ptr);                                                   \
+		typeof(read_ptr->member) read_value;                                            \
+		if (bpf_rdonly_cast) {                                                          \
+			read_ptr = bpf_rdonly_cast(read_ptr,                                    \
+						   bpf_core_type_id_kernel(typeof(*read_ptr))); \
+			read_value = read_ptr->member;                                          \
+		} else {                                                                        \
+			read_value = BPF_CORE_READ(read_ptr, member);                           \
+		}                                                                               \
+		read_value;                                                                     \
 	})
 #else
-#define READ(ptr, member)                                                                          \
-	({                                                                                         \
-		typeof(ptr) read_ptr = (ptr);                                                      \
-		BPF_CORE_READ(read_ptr, member);                                                   \
+#define READ(ptr, member)                        \
+	({                                       \
+		typeof(ptr) read_ptr = (ptr);    \
+		BPF_CORE_READ(read_ptr, member); \
 	})
 #endif
 

@@ -9,10 +9,10 @@
 #include "calls.bpf.h"
 #include "task.bpf.h"
 
-#define S_IFMT		   0170000
-#define S_IFSOCK	   0140000
-#define S_IFREG		   0100000
-#define S_IFIFO		   0010000
+#define S_IFMT		    0170000
+#define S_IFSOCK	    0140000
+#define S_IFREG		    0100000
+#define S_IFIFO		    0010000
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
 
 /* The current task's file at @fd, or NULL. Valid until the program returns. */
@@ -48,7 +48,7 @@ static __always_inline __u32 file_kind(struct file *file)
 		return KIND_PIPE;
 	case S_IFREG:
 		return READ(READ(inode, i_sb), s_magic) == ANON_INODE_FS_MAGIC ? KIND_OTHER
-										  : KIND_FILE;
+									       : KIND_FILE;
 	default:
 		return KIND_OTHER;
 	}
@@ -119,7 +119,8 @@ __weak __u64 count_open(__u64 limit)
 			return open;
 		open += count_bitmap(open_fds + base / 8, limit - base);
 	}
-	count_loss(LOSS_OPEN_DESCRIPTORS);
+	if (limit > OPEN_FDS_MAX)
+		count_loss(LOSS_OPEN_DESCRIPTORS);
 	return open;
 }
 
@@ -177,8 +178,7 @@ static __always_inline void fd_call_done(struct thread *thread, struct pt_regs *
 		fds->opened += ret >= 0 && (int)ARG1(regs) == -1;
 		break;
 	case CALL_FCNTL:
-		fds->opened += ret >= 0 &&
-			       (ARG2(regs) == F_DUPFD || ARG2(regs) == F_DUPFD_CLOEXEC);
+		fds->opened += ret >= 0 && (ARG2(regs) == F_DUPFD || ARG2(regs) == F_DUPFD_CLOEXEC);
 		break;
 	case CALL_CLOSE: /* close(2): closed even if it reports an error of the file */
 		fds->closed += ret != -EBADF;

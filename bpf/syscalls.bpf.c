@@ -91,7 +91,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
 	task = bpf_get_current_task_btf();
 	if (is_compat_call(task))
 		return 0;
-	thread = watched_thread(task);
+	thread = watched_thread(task, call->handler == CALL_WAIT);
 	if (!thread)
 		return 0;
 	begin_update(thread);
@@ -116,7 +116,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 			forget_resumable(task);
 		return 0;
 	}
-	thread = watched_thread(task);
+	/* Waits are counted by their entry: one that began before the probes were live is no loss. */
+	thread = watched_thread(task, call->handler > CALL_RESTART);
 	if (!thread)
 		return 0;
 	begin_update(thread);

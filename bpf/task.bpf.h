@@ -35,15 +35,21 @@ static __always_inline void end_update(struct thread *thread)
 	thread->seq++;
 }
 
-/* A row for the current @task of @process, or NULL and a loss. */
-static __noinline struct thread *new_thread(struct task_struct *task)
+static __always_inline void count_lost_call(bool is_counted)
+{
+	if (is_counted)
+		count_loss(LOSS_THREADS);
+}
+
+/* A row for the current @task of @process, or NULL and, if @is_counted, a loss. */
+static __noinline struct thread *new_thread(struct task_struct *task, bool is_counted)
 {
 	__u64 address = (__u64)task;
 	struct thread *thread;
 	__u32 row;
 
 	if (bpf_map_pop_elem(&free_rows, &row)) {
-		count_loss(LOSS_THREADS);
+		count_lost_call(is_counted);
 		return NULL;
 	}
 	thread = bpf_map_lookup_elem(&threads, &row);
@@ -51,7 +57,7 @@ static __noinline struct thread *new_thread(struct task_struct *task)
 		return NULL; /* for the verifier */
 	if (bpf_map_update_elem(&rows_by_task, &address, &row, BPF_ANY)) {
 		bpf_map_push_elem(&free_rows, &row, 0);
-		count_loss(LOSS_THREADS);
+		count_lost_call(is_counted);
 		return NULL;
 	}
 	begin_update(thread);
@@ -75,7 +81,7 @@ static __always_inline struct thread *known_thread(struct task_struct *task)
 	return row ? bpf_map_lookup_elem(&threads, row) : NULL;
 }
 
-static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hint)
+static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hint, bool is_counted)
 {
 	__u64 address = (__u64)task;
 	struct thread *thread;
@@ -85,7 +91,7 @@ static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hi
 		return NULL;
 	row = bpf_map_lookup_elem(&rows_by_task, &address);
 	if (!row) {
-		thread = new_thread(task);
+		thread = new_thread(task, is_counted);
 		row = bpf_map_lookup_elem(&rows_by_task, &address);
 		if (!thread || !row)
 			return NULL;
@@ -94,8 +100,12 @@ static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hi
 	return bpf_map_lookup_elem(&threads, row);
 }
 
-/* The row of the current @task if it belongs to a target, else NULL. */
-static __always_inline struct thread *watched_thread(struct task_struct *task)
+/*
+ * The row of the current @task if it belongs to a target, else NULL. A call is
+ * looked at once or twice; @is_counted is true the one time that counts if
+ * there is no row to be had.
+ */
+static __always_inline struct thread *watched_thread(struct task_struct *task, bool is_counted)
 {
 	__u32 *hint = &hints[bpf_get_smp_processor_id() & (HINTS - 1)].row;
 	__u32 row = *hint;
@@ -103,7 +113,7 @@ static __always_inline struct thread *watched_thread(struct task_struct *task)
 
 	if (thread && thread->task == (__u64)task)
 		return thread;
-	return find_thread(task, hint);
+	return find_thread(task, hint, is_counted);
 }
 
 #endif

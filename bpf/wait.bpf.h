@@ -71,7 +71,7 @@ __weak __u64 count_watched(__u64 in_set, __u64 out_set, __u64 ex_set, __u64 nr_f
 			return UNREADABLE;
 		watched += members;
 	}
-	return TOO_MANY_SETS;
+	return nr_fds > SELECT_FDS_MAX ? TOO_MANY_SETS : watched;
 }
 
 static __always_inline __u64 watched_or_loss(struct thread *thread, __u64 watched)
@@ -98,15 +98,16 @@ static __always_inline void select_entered(struct thread *thread, struct task_st
 	if (nr_fds < 0)
 		nr_fds = 0; /* EINVAL before the sets are touched */
 	entry->array_bytes = (__u64)(nr_fds + 63) / 64 * 8 * sets;
-	entry->watched = watched_or_loss(
-		thread, count_watched(ARG2(regs), ARG3(regs), ARG4(regs), nr_fds));
+	entry->watched =
+		watched_or_loss(thread, count_watched(ARG2(regs), ARG3(regs), ARG4(regs), nr_fds));
 }
 
 /*
  * A timeout in user memory: timespec, or select's timeval with @ticks_per_second
- * 1000000. Unreadable counts as not zero and as a loss.
+ * 1000000. Unreadable counts as not zero and as a loss. False if the kernel
+ * refuses it, before it looks at anything else.
  */
-static __always_inline void read_timeout(struct thread *thread, struct task_struct *task,
+static __always_inline bool read_timeout(struct thread *thread, struct task_struct *task,
 					 __u64 address, bool writes_time_left,
 					 __s64 ticks_per_second)
 {
@@ -118,11 +119,11 @@ static __always_inline void read_timeout(struct thread *thread, struct task_stru
 	bool valid;
 
 	if (!address)
-		return;
+		return true;
 	entry->in_bytes += sizeof(timeout);
 	if (bpf_probe_read_user(&timeout, sizeof(timeout), (void *)address)) {
 		thread->counters.losses[LOSS_USER_MEMORY]++;
-		return;
+		return true;
 	}
 	/* select carries microseconds over into seconds, the others refuse them: fs/select.c */
 	valid = timeout.seconds >= 0 && timeout.fraction >= 0 &&
@@ -130,22 +131,31 @@ static __always_inline void read_timeout(struct thread *thread, struct task_stru
 	entry->zero_timeout = !timeout.seconds && !timeout.fraction;
 	entry->writes_time_left = writes_time_left && valid && !entry->zero_timeout &&
 				  !(task->personality & STICKY_TIMEOUTS);
+	return valid;
 }
 
-static __always_inline void add_mask(struct wait_entry *entry, __u64 mask)
+/* A mask of another size is refused: kernel/signal.c set_user_sigmask(). */
+static __always_inline void add_mask(struct wait_entry *entry, __u64 mask, __u64 bytes)
 {
-	entry->in_bytes += mask ? 8 : 0;
+	if (!mask)
+		return;
+	if (bytes == 8)
+		entry->in_bytes += bytes;
+	else
+		entry->writes_time_left = false;
 }
 
 static __always_inline void epoll_wait_entered(struct thread *thread, struct task_struct *task,
 					       struct pt_regs *regs, __u32 shape)
 {
+	bool goes_on = true;
+
 	if (shape == WAIT_TIMESPEC_MASK)
-		read_timeout(thread, task, ARG4(regs), false, 1000000000);
+		goes_on = read_timeout(thread, task, ARG4(regs), false, 1000000000);
 	else
 		thread->wait.zero_timeout = (int)ARG4(regs) == 0;
-	if (shape != WAIT_MS)
-		add_mask(&thread->wait, ARG5(regs));
+	if (shape != WAIT_MS && goes_on)
+		add_mask(&thread->wait, ARG5(regs), ARG6(regs));
 }
 
 static __always_inline void poll_entered(struct thread *thread, struct task_struct *task,
@@ -154,24 +164,28 @@ static __always_inline void poll_entered(struct thread *thread, struct task_stru
 	thread->wait.watched = (__u32)ARG2(regs);
 	thread->wait.array_bytes = thread->wait.watched * 8; /* struct pollfd */
 	if (shape == WAIT_TIMESPEC_MASK) {
-		read_timeout(thread, task, ARG3(regs), true, 1000000000);
-		add_mask(&thread->wait, ARG4(regs));
+		if (read_timeout(thread, task, ARG3(regs), true, 1000000000))
+			add_mask(&thread->wait, ARG4(regs), ARG5(regs));
 	} else {
 		thread->wait.zero_timeout = (int)ARG3(regs) == 0;
 	}
 }
 
 /* pselect6's sixth argument points to { mask, size }: read if given, and the mask if not NULL. */
-static __always_inline void pselect_mask(struct thread *thread, __u64 pack)
+static __always_inline void pselect_mask(struct thread *thread, __u64 address, bool goes_on)
 {
-	__u64 mask = 0;
+	struct {
+		__u64 mask;
+		__u64 bytes;
+	} pack;
 
-	if (!pack)
+	if (!address)
 		return;
-	thread->wait.in_bytes += 16;
-	if (bpf_probe_read_user(&mask, sizeof(mask), (void *)pack))
+	thread->wait.in_bytes += sizeof(pack);
+	if (bpf_probe_read_user(&pack, sizeof(pack), (void *)address))
 		thread->counters.losses[LOSS_USER_MEMORY]++;
-	add_mask(&thread->wait, mask);
+	else if (goes_on)
+		add_mask(&thread->wait, pack.mask, pack.bytes);
 }
 
 static __always_inline void note_clocks(struct wait_entry *entry, struct task_struct *task,
@@ -215,8 +229,9 @@ static __always_inline void wait_entered(struct thread *thread, struct task_stru
 		break;
 	case WAIT_SELECT:
 		if (call->shape == WAIT_TIMESPEC_PACK) {
-			read_timeout(thread, task, ARG5(regs), true, 1000000000);
-			pselect_mask(thread, ARG6(regs));
+			bool goes_on = read_timeout(thread, task, ARG5(regs), true, 1000000000);
+
+			pselect_mask(thread, ARG6(regs), goes_on);
 		} else {
 			read_timeout(thread, task, ARG5(regs), true, 1000000);
 		}

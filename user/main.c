@@ -20,6 +20,21 @@ const struct command commands[] = {
 		.run = run_run,
 	},
 	{
+		.name = "report",
+		.arguments = "FILE",
+		.summary = "show a saved profile",
+		.examples = report_examples,
+		.options = OPTIONS_FILE | OPTIONS_REPORT,
+		.run = report_run,
+	},
+	{
+		.name = "compare",
+		.summary = "the bundled server in several modes, side by side",
+		.examples = compare_examples,
+		.options = OPTIONS_COMPARE | OPTIONS_JSON,
+		.run = compare_run,
+	},
+	{
 		.name = "check",
 		.summary = "what this kernel and these privileges allow",
 		.examples = check_examples,

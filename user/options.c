@@ -12,15 +12,16 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "model/comparison.h"
 
 #define DEFAULT_THREADS	    1024
 #define DEFAULT_PROCESSES   1024
 #define DEFAULT_LISTENERS   1024
 #define WIDE_SCOPE	    8 /* a whole system or cgroup: tables this many times larger */
 #define DEFAULT_CONNECTIONS 50
-#define DEFAULT_REQUESTS    100
+#define DEFAULT_REQUESTS    1000
 #define DEFAULT_SIZE_BYTES  4096
-#define DEFAULT_REPEATS	    3
+#define DEFAULT_REPEATS	    5
 
 enum long_option {
 	OPT_COMM = 256,
@@ -48,25 +49,29 @@ static const struct {
 } rows[] = {
 	{ OPTIONS_TARGET, { "pid", 'p', "PID[,PID...]", 0, "These processes", 1 } },
 	{ OPTIONS_TARGET, { "comm", OPT_COMM, "NAME", 0, "Processes of this name", 1 } },
-	{ OPTIONS_TARGET, { "port", OPT_PORT, "N[,N...]", 0, "Whoever listens on this TCP port", 1 } },
+	{ OPTIONS_TARGET,
+	  { "port", OPT_PORT, "N[,N...]", 0, "Whoever listens on this TCP port", 1 } },
 	{ OPTIONS_TARGET, { "cgroup", OPT_CGROUP, "PATH", 0, "Members of this cgroup (v2)", 1 } },
 	{ OPTIONS_TARGET, { "all", 'a', NULL, 0, "The whole system", 1 } },
 	{ OPTIONS_TARGET, { "duration", 'd', "SECONDS", 0, "Stop after so long", 1 } },
-	{ OPTIONS_COMMAND, { "only", OPT_ONLY, "NAME", 0, "Report processes of this name only", 1 } },
+	{ OPTIONS_COMMAND,
+	  { "only", OPT_ONLY, "NAME", 0, "Report processes of this name only", 1 } },
 	{ OPTIONS_REPORT, { "output", 'o', "FILE", 0, "Save the profile as JSON", 2 } },
 	{ OPTIONS_REPORT | OPTIONS_JSON, { "json", OPT_JSON, NULL, 0, "Print JSON on stdout", 2 } },
 	{ OPTIONS_REPORT, { "quiet", 'q', NULL, 0, "Print no report", 2 } },
 	{ OPTIONS_REPORT, { "hist", OPT_HIST, NULL, 0, "Show distributions", 2 } },
 	{ OPTIONS_REPORT, { "per-thread", OPT_PER_THREAD, NULL, 0, "Show threads", 2 } },
 	{ OPTIONS_REPORT, { "strict", OPT_STRICT, NULL, 0, "Exit 3 if anything was lost", 2 } },
-	{ OPTIONS_TABLES, { "max-threads", OPT_MAX_THREADS, "N", 0, "Room for so many threads", 3 } },
+	{ OPTIONS_TABLES,
+	  { "max-threads", OPT_MAX_THREADS, "N", 0, "Room for so many threads", 3 } },
 	{ OPTIONS_TABLES,
 	  { "max-processes", OPT_MAX_PROCESSES, "N", 0, "Room for so many processes", 3 } },
 	{ OPTIONS_TABLES,
 	  { "max-listeners", OPT_MAX_LISTENERS, "N", 0, "Room for so many listening sockets", 3 } },
 	{ OPTIONS_COMPARE,
 	  { "modes", OPT_MODES, "MODE[,MODE...]", 0,
-	    "select, poll, epoll-level, epoll-edge, epoll-oneshot; copy, mmap, sendfile, splice", 1 } },
+	    "select, poll, epoll-level, epoll-edge, epoll-oneshot; copy, mmap, sendfile, splice",
+	    1 } },
 	{ OPTIONS_COMPARE,
 	  { "connections", OPT_CONNECTIONS, "N", 0, "Connections that ask, all at once", 1 } },
 	{ OPTIONS_COMPARE, { "idle", OPT_IDLE, "N", 0, "Connections that only stay open", 1 } },
@@ -147,8 +152,13 @@ static error_t each_word(struct argp_state *state, const char *list,
 			 error_t (*each)(struct argp_state *state, const char *word))
 {
 	char *copy = strdup(list), *rest = copy, *word;
-	error_t err = copy ? 0 : ENOMEM;
+	error_t err = 0;
 
+	if (!copy) {
+		((struct parse *)state->input)->code =
+			log_fail(EXIT_NO_MEASURE, "read the command line: out of memory");
+		return ENOMEM;
+	}
 	while (!err && (word = strsep(&rest, ",")))
 		err = each(state, word);
 	free(copy);
@@ -177,24 +187,38 @@ static error_t add_port(struct argp_state *state, const char *word)
 	return err;
 }
 
-static const char *const mode_names[] = {
-	"select", "poll", "epoll-level", "epoll-edge", "epoll-oneshot",
-	"copy",	  "mmap", "sendfile",	 "splice",
+static const struct mode modes[] = {
+	{ "select", "select", NULL, "copy" },
+	{ "poll", "poll", NULL, "copy" },
+	{ "epoll-level", "epoll", "level", "copy" },
+	{ "epoll-edge", "epoll", "edge", "copy" },
+	{ "epoll-oneshot", "epoll", "oneshot", "copy" },
+	{ "copy", "epoll", "level", "copy" },
+	{ "mmap", "epoll", "level", "mmap" },
+	{ "sendfile", "epoll", "level", "sendfile" },
+	{ "splice", "epoll", "level", "splice" },
 };
+
+const struct mode *mode_named(const char *name)
+{
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		if (!strcmp(name, modes[i].name))
+			return &modes[i];
+	}
+	return NULL;
+}
 
 static error_t add_mode(struct argp_state *state, const char *word)
 {
 	struct options *options = ((struct parse *)state->input)->options;
+	const struct mode *mode = mode_named(word);
 
-	for (size_t i = 0; i < sizeof(mode_names) / sizeof(*mode_names); i++) {
-		if (strcmp(word, mode_names[i]))
-			continue;
-		if (options->nr_modes == MAX_MODES)
-			return refuse(state, "more than %d modes", MAX_MODES);
-		options->modes[options->nr_modes++] = mode_names[i];
-		return 0;
-	}
-	return refuse(state, "there is no mode '%s'", word);
+	if (!mode)
+		return refuse(state, "there is no mode '%s'", word);
+	if (options->nr_modes == MAX_MODES)
+		return refuse(state, "more than %d modes", MAX_MODES);
+	options->modes[options->nr_modes++] = mode->name;
+	return 0;
 }
 
 static error_t take_target(int key, const char *arg, struct argp_state *state,
@@ -269,7 +293,8 @@ static error_t take_number(int key, const char *arg, struct argp_state *state,
 	case OPT_REQUESTS:
 		return number32(state, "--requests", arg, 1, 1000000000, &options->requests);
 	case OPT_REPEATS:
-		return number32(state, "--repeats", arg, 1, 100, &options->repeats);
+		return number32(state, "--repeats", arg, 1, COMPARISON_REPEATS_MAX,
+				&options->repeats);
 	case OPT_SIZE:
 		return number(state, "--size", arg, 0, 1 << 30, &options->size_bytes);
 	}
@@ -338,7 +363,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ERROR:
-		return parse->code || parse->wants_help ? 0 : refuse_word(state, state->argv[state->next - 1]);
+		return parse->code || parse->wants_help
+			       ? 0
+			       : refuse_word(state, state->argv[state->next - 1]);
 	case ARGP_KEY_ARG:
 		return take_word(arg, state);
 	case ARGP_KEY_END:
@@ -385,7 +412,9 @@ static const struct command *parse_command(struct options *options, const struct
 {
 	struct argp_option taken[NR_ROWS + 1] = {};
 	struct parse parse = { .options = options, .command = command };
-	struct argp argp = { .options = taken, .parser = parse_one, .args_doc = command->arguments };
+	struct argp argp = { .options = taken,
+			     .parser = parse_one,
+			     .args_doc = command->arguments };
 	char name[64], doc[2048];
 	size_t nr = 0;
 	error_t err;
@@ -401,12 +430,16 @@ static const struct command *parse_command(struct options *options, const struct
 	begin(options);
 	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, NULL, &parse);
 	if (parse.wants_help) {
-		argp_help(&argp, stdout,
-			  ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC, name);
+		argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
+			  name);
 		*code = EXIT_DONE;
 		return NULL;
 	}
-	*code = !err ? EXIT_DONE : parse.code ? parse.code : EXIT_USAGE;
+	if (err && !parse.code) {
+		log_err(err, "%s: read the command line", command->name);
+		parse.code = EXIT_NO_MEASURE;
+	}
+	*code = parse.code;
 	set_defaults(options);
 	return err ? NULL : command;
 }
@@ -417,11 +450,12 @@ static void print_usage(FILE *out)
 		     "What does a running server's readiness loop do, and what does it cost?\n\n");
 	for (const struct command *command = commands; command->name; command++)
 		fprintf(out, "  %-10s%s\n", command->name, command->summary);
-	fprintf(out, "\nEXAMPLES\n"
-		     "  fdscope attach --port 80 -d 10     what does the server on port 80 do?\n"
-		     "  fdscope run -- ./load-test         what did this command do, start to end?\n"
-		     "  fdscope compare                    select, poll, epoll: side by side\n"
-		     "\nfdscope COMMAND --help tells more; fdscope(8) explains every number.\n");
+	fprintf(out,
+		"\nEXAMPLES\n"
+		"  fdscope attach --port 80 -d 10     what does the server on port 80 do?\n"
+		"  fdscope run -- ./load-test         what did this command do, start to end?\n"
+		"  fdscope compare                    select, poll, epoll: side by side\n"
+		"\nfdscope COMMAND --help tells more; fdscope(8) explains every number.\n");
 }
 
 const struct command *options_parse(struct options *options, int argc, char **argv, int *code)

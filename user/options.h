@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One of the programs compare can run: a mux, a trigger, a way to send. */
 #define MAX_MODES 16
 #define MAX_IDS	  64
 
@@ -23,9 +22,9 @@ struct options {
 	char **command; /* run: NULL-terminated */
 
 	/* for how long */
-	uint64_t interval_ns; /* 0: none */
+	uint64_t interval_ns;  /* 0: none */
 	uint64_t nr_intervals; /* 0: no end */
-	uint64_t duration_ns; /* 0: none */
+	uint64_t duration_ns;  /* 0: none */
 
 	/* what to print */
 	bool per_thread;
@@ -52,13 +51,24 @@ struct options {
 	uint64_t size_bytes;
 };
 
+/* One of the ways in which compare can run the bundled server: its options. */
+struct mode {
+	const char *name;
+	const char *mux;
+	const char *trigger; /* NULL: not epoll */
+	const char *send;
+};
+
+/* NULL if there is none of this name; options hold only names that there are. */
+const struct mode *mode_named(const char *name);
+
 /* What a command takes from the command line. */
 enum option_set {
-	OPTIONS_TARGET = 1 << 0, /* -p, --comm, --port, --cgroup, -a, -d, interval, count */
+	OPTIONS_TARGET = 1 << 0,  /* -p, --comm, --port, --cgroup, -a, -d, interval, count */
 	OPTIONS_COMMAND = 1 << 1, /* -- COMMAND... and --only */
-	OPTIONS_REPORT = 1 << 2, /* --per-thread --hist --json -o -q --strict */
-	OPTIONS_TABLES = 1 << 3, /* --max-threads, --max-processes, --max-listeners */
-	OPTIONS_FILE = 1 << 4, /* a saved profile */
+	OPTIONS_REPORT = 1 << 2,  /* --per-thread --hist --json -o -q --strict */
+	OPTIONS_TABLES = 1 << 3,  /* --max-threads, --max-processes, --max-listeners */
+	OPTIONS_FILE = 1 << 4,	  /* a saved profile */
 	OPTIONS_COMPARE = 1 << 5,
 	OPTIONS_JSON = 1 << 6, /* --json alone */
 };
@@ -67,8 +77,8 @@ struct command {
 	const char *name;
 	const char *arguments; /* as in its usage line */
 	const char *summary;
-	const char *examples; /* what --help ends with */
-	unsigned options;     /* enum option_set */
+	const char *examples;			   /* what --help ends with */
+	unsigned options;			   /* enum option_set */
 	int (*run)(const struct options *options); /* returns an exit code */
 };
 

@@ -55,9 +55,9 @@ enum loss {
 	THREAD_LOSSES,
 	LOSS_THREADS = THREAD_LOSSES, /* calls of threads the full table has no row for */
 	LOSS_PROCESSES,		      /* processes the full table has no row for */
-	LOSS_OPEN_DESCRIPTORS,	      /* a descriptor table longer than OPEN_FDS_MAX was not counted */
-	LOSS_ENDED_PROCESSES,	      /* ends of processes that user space was too slow to hear of */
-	LOSS_PROGRAMS_SKIPPED,	      /* recursion_misses of the programs; user space fills it in */
+	LOSS_OPEN_DESCRIPTORS, /* a descriptor table longer than OPEN_FDS_MAX was not counted */
+	LOSS_ENDED_PROCESSES,  /* ends of processes that user space was too slow to hear of */
+	LOSS_PROGRAMS_SKIPPED, /* recursion_misses of the programs; user space fills it in */
 	LOSSES,
 };
 
@@ -126,7 +126,7 @@ struct io_counters {
 
 /* Where the bytes of io did not cross between user and kernel space as io says. */
 struct copy_counters {
-	__u64 truncated_bytes;	/* of read: discarded under MSG_TRUNC, or beyond the buffer */
+	__u64 truncated_bytes;	 /* of read: discarded under MSG_TRUNC, or beyond the buffer */
 	__u64 vmsplice_in_bytes; /* of vmsplice: copied from the pipe to user memory */
 };
 
@@ -149,9 +149,9 @@ struct counters {
 #define COUNTERS_WORDS (sizeof(struct counters) / sizeof(__u64))
 
 enum thread_state {
-	THREAD_FREE,	/* nobody's row */
-	THREAD_LIVE,	/* of the thread tid */
-	THREAD_ENDED,	/* of all ended threads of the process; tid is 0 */
+	THREAD_FREE,  /* nobody's row */
+	THREAD_LIVE,  /* of the thread tid */
+	THREAD_ENDED, /* of all ended threads of the process; tid is 0 */
 };
 
 /* The wait a thread is in; its members are those of the entry. */

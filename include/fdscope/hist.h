@@ -14,8 +14,8 @@
 
 /* How many bits a byte needs: the place of its highest set bit, from 1; 0 for 0. */
 static const __u8 bits_of_byte[256] = {
-	[1] = 1,	   [2 ... 3] = 2,   [4 ... 7] = 3,    [8 ... 15] = 4,
-	[16 ... 31] = 5,   [32 ... 63] = 6, [64 ... 127] = 7, [128 ... 255] = 8,
+	[1] = 1,	 [2 ... 3] = 2,	  [4 ... 7] = 3,    [8 ... 15] = 4,
+	[16 ... 31] = 5, [32 ... 63] = 6, [64 ... 127] = 7, [128 ... 255] = 8,
 };
 
 static inline __attribute__((always_inline)) __u32 bits_of(__u64 byte)

@@ -2,6 +2,7 @@
 /* Messages to stderr: one line each, written at once. */
 #include "base/err.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,10 @@ static void say(const char *format, va_list args, const char *reason)
 	char line[1024];
 
 	vsnprintf(line, sizeof(line), format, args);
+	for (char *c = line; *c; c++) {
+		if (iscntrl((unsigned char)*c))
+			*c = '?'; /* of a name or a file: must not steer the terminal */
+	}
 	if (reason)
 		fprintf(stderr, "fdscope: %s: %s\n", line, reason);
 	else

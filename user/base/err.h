@@ -6,9 +6,9 @@
 /* fdscope(8) EXIT STATUS */
 enum exit_code {
 	EXIT_DONE = 0,
-	EXIT_NO = 1,	      /* the answer is no */
-	EXIT_USAGE = 2,	      /* usage or bad input */
-	EXIT_NO_MEASURE = 3,  /* could not measure */
+	EXIT_NO = 1,	     /* the answer is no */
+	EXIT_USAGE = 2,	     /* usage or bad input */
+	EXIT_NO_MEASURE = 3, /* could not measure */
 	EXIT_NOT_EXECUTABLE = 126,
 	EXIT_NOT_FOUND = 127,
 };

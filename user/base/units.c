@@ -29,9 +29,12 @@ static int decimals_of(double value)
 
 char *format_ratio(char text[UNITS_LEN], double ratio)
 {
-	if (ratio >= 999.5)
+	if (ratio >= 999.5 && ratio < 1e18)
 		return format_count(text, llround(ratio));
-	snprintf(text, UNITS_LEN, "%.*f", decimals_of(ratio), ratio);
+	if (ratio >= 1e18)
+		snprintf(text, UNITS_LEN, "%.1e", ratio);
+	else
+		snprintf(text, UNITS_LEN, "%.*f", decimals_of(ratio), ratio);
 	return text;
 }
 
@@ -41,7 +44,7 @@ static char *format_scaled(char text[UNITS_LEN], double value, double step,
 {
 	int i = 0;
 
-	while (i + 1 < nr_names && value >= step - 0.05) {
+	while (i + 1 < nr_names && value >= step - 0.5) {
 		value /= step;
 		i++;
 	}
@@ -50,6 +53,15 @@ static char *format_scaled(char text[UNITS_LEN], double value, double step,
 	else
 		snprintf(text, UNITS_LEN, "%.*f %s", value < 99.95 ? 1 : 0, value, names[i]);
 	return text;
+}
+
+char *format_round(char text[UNITS_LEN], double count)
+{
+	static const char *const names[] = { "", "k", "M", "G", "T", "P", "E" };
+
+	if (count < 999.5)
+		return format_count(text, llround(count));
+	return format_scaled(text, count, 1000, names, 7);
 }
 
 char *format_bytes(char text[UNITS_LEN], double bytes)
@@ -76,5 +88,13 @@ char *format_share(char text[UNITS_LEN], double part, double whole)
 		snprintf(text, UNITS_LEN, ">99 %%");
 	else
 		snprintf(text, UNITS_LEN, "%.0f %%", percent);
+	return text;
+}
+
+char *format_change(char text[UNITS_LEN], double change)
+{
+	long percent = lround(change * 100);
+
+	snprintf(text, UNITS_LEN, percent ? "%+ld %%" : "%ld %%", percent);
 	return text;
 }

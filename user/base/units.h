@@ -11,10 +11,12 @@
  * Each writes into @text and returns it, so that a call can stand among the
  * arguments of printf.
  */
-char *format_count(char text[UNITS_LEN], uint64_t count);	  /* 12,034 */
+char *format_count(char text[UNITS_LEN], uint64_t count); /* 12,034 */
 char *format_ratio(char text[UNITS_LEN], double ratio);	  /* 0.03, 1.4, 12, 1,234 */
+char *format_round(char text[UNITS_LEN], double count);	  /* 812, 12.0 k, 3.4 M */
 char *format_bytes(char text[UNITS_LEN], double bytes);	  /* 812 B, 14.1 MiB */
-char *format_ns(char text[UNITS_LEN], double ns);		  /* 850 ns, 82 us, 1.2 ms, 10.0 s */
+char *format_ns(char text[UNITS_LEN], double ns);	  /* 850 ns, 82 us, 1.2 ms, 10.0 s */
 char *format_share(char text[UNITS_LEN], double part, double whole); /* 4 %; 0 % of nothing */
+char *format_change(char text[UNITS_LEN], double change);	     /* 0.12: +12 % */
 
 #endif

@@ -17,7 +17,7 @@ int attach_run(const struct options *options)
 	int code;
 
 	measure_watch(&watch, options);
-	code = output_open(&output, options);
+	code = output_open(&output, options, options->interval_ns != 0);
 	if (code)
 		return code;
 	code = source_open_live(&source, &watch);

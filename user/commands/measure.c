@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "commands/measure.h"
 
+#include <errno.h>
+
 #include "base/err.h"
 
 void measure_watch(struct watch *watch, const struct options *options)
@@ -47,12 +49,13 @@ int measure(struct source *source, const struct options *options, struct output 
 		profile_free(&profile);
 	}
 	if (!code && n < 0)
-		code = EXIT_NO_MEASURE;
+		code = n == -EBADMSG ? EXIT_USAGE : EXIT_NO_MEASURE;
 	if (!code)
 		code = output_finish(output);
 	if (!code && options->strict && !is_complete)
-		code = log_fail(EXIT_NO_MEASURE, "something was lost, and --strict was given (losses in "
-						 "the report tell what to raise)");
+		code = log_fail(EXIT_NO_MEASURE,
+				"something was lost, and --strict was given (losses in "
+				"the report tell what to raise)");
 	status = source_command_status(source);
 	return status ? status : code;
 }

@@ -16,8 +16,9 @@
 
 struct output {
 	const struct options *options;
+	bool is_series; /* JSON: a profile a line */
 	struct json_writer *json;
-	FILE *file;	/* NULL without -o, or when what is there is no regular file's name */
+	FILE *file;	 /* NULL without -o, or when what is there is no regular file's name */
 	char *temporary; /* renamed to options->output in the end; NULL: written in place */
 };
 
@@ -55,13 +56,14 @@ static int open_file(struct output *output, const char *path)
 	return EXIT_USAGE;
 }
 
-int output_open(struct output **out, const struct options *options)
+int output_open(struct output **out, const struct options *options, bool is_series)
 {
 	struct output *output = calloc(1, sizeof(*output));
 	int code = 0;
 
 	if (output) {
 		output->options = options;
+		output->is_series = is_series;
 		output->json = json_writer_new();
 	}
 	if (!output || !output->json)
@@ -79,11 +81,10 @@ int output_open(struct output **out, const struct options *options)
 static int print_json(struct output *output, const struct profile *profile, FILE *to,
 		      const char *name)
 {
-	bool is_stream = output->options->interval_ns;
 	int err;
 
 	document_write(profile, json_writer_base(output->json));
-	err = json_writer_print(output->json, to, is_stream);
+	err = json_writer_print(output->json, to, output->is_series);
 	if (!err && fflush(to))
 		err = -errno;
 	if (!err)

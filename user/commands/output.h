@@ -11,8 +11,12 @@
 
 struct output;
 
-/* Makes sure that -o can be written before anything is measured. 0 or EXIT_USAGE, logged. */
-int output_open(struct output **out, const struct options *options);
+/*
+ * Makes sure that -o can be written before anything is measured. JSON of a series
+ * of profiles has one a line. 0, EXIT_USAGE or, without memory, EXIT_NO_MEASURE,
+ * logged.
+ */
+int output_open(struct output **out, const struct options *options, bool is_series);
 
 /* Prints and saves one profile. 0 or EXIT_NO_MEASURE, logged. */
 int output_profile(struct output *output, const struct profile *profile);

@@ -9,11 +9,11 @@ struct ability {
 	char kernel[65]; /* struct utsname's release and machine */
 	char arch[65];
 	bool is_root;
-	bool has_btf;		    /* /sys/kernel/btf/vmlinux can be read */
-	bool in_initial_namespace;  /* our pids are the kernel's */
-	int system_calls;	    /* 0, or the errno of loading and attaching the tp_btf probes */
-	bool sees_registrations;    /* struct eventpoll tells how many */
-	bool sees_io_uring;	    /* its requests are counted as unseen */
+	bool has_btf;		   /* /sys/kernel/btf/vmlinux can be read */
+	bool in_initial_namespace; /* our pids are the kernel's */
+	int system_calls;	   /* 0, or the errno of loading and attaching the tp_btf probes */
+	bool sees_registrations;   /* struct eventpoll tells how many */
+	bool sees_io_uring;	   /* its requests are counted as unseen */
 };
 
 /* True if `attach` would measure anything. */

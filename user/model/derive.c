@@ -114,7 +114,7 @@ uint64_t hist_quantile(const uint64_t *hist, size_t buckets, unsigned permille)
 
 	for (size_t i = 0; i < buckets && total; i++) {
 		below += hist[i];
-		if (below * 1000 >= total * permille)
+		if ((unsigned __int128)below * 1000 >= (unsigned __int128)total * permille)
 			return i ? (1ULL << i) - 1 : 0;
 	}
 	return 0;

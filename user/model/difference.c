@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,24 +11,6 @@
 #include "base/array.h"
 #include "model/derive.h"
 #include "model/fields.h"
-
-static void add_counters(struct counters *to, const struct counters *from)
-{
-	const uint64_t *in = (const uint64_t *)from;
-	uint64_t *out = (uint64_t *)to;
-
-	for (size_t i = 0; i < COUNTERS_WORDS; i++)
-		out[i] += in[i];
-}
-
-static void subtract_counters(struct counters *to, const struct counters *from)
-{
-	const uint64_t *in = (const uint64_t *)from;
-	uint64_t *out = (uint64_t *)to;
-
-	for (size_t i = 0; i < COUNTERS_WORDS; i++)
-		out[i] -= in[i];
-}
 
 static bool is_of(const struct thread *thread, uint32_t tgid, uint64_t start_ns)
 {
@@ -43,26 +24,36 @@ static void sum_process(struct counters *sum, const struct snapshot *snapshot, u
 	memset(sum, 0, sizeof(*sum));
 	for (size_t i = 0; i < snapshot->nr_threads; i++) {
 		if (is_of(&snapshot->threads[i], tgid, start_ns))
-			add_counters(sum, &snapshot->threads[i].counters);
+			counters_add(sum, &snapshot->threads[i].counters);
 	}
+}
+
+/*
+ * The address of a task is used again, the start of a thread is not, but for the
+ * thread that calls exec: it becomes the leader and takes over its start.
+ */
+static bool is_same_thread(const struct thread *before, const struct thread *after)
+{
+	bool became_leader = after->tid == after->tgid && before->tid != before->tgid;
+
+	return before->state == THREAD_LIVE && before->task == after->task &&
+	       is_of(before, after->tgid, after->process_start_ns) &&
+	       (before->start_ns == after->start_ns || became_leader);
 }
 
 static const struct thread *find_thread(const struct snapshot *snapshot, const struct thread *same)
 {
 	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		const struct thread *thread = &snapshot->threads[i];
-
-		if (thread->state == THREAD_LIVE && thread->task == same->task &&
-		    is_of(thread, same->tgid, same->process_start_ns))
-			return thread;
+		if (is_same_thread(&snapshot->threads[i], same))
+			return &snapshot->threads[i];
 	}
 	return NULL;
 }
 
 static struct profile_thread *add_thread(struct profile_process *process)
 {
-	struct profile_thread *grown = array_grow(process->threads, process->nr_threads,
-						  sizeof(*grown));
+	struct profile_thread *grown =
+		array_grow(process->threads, process->nr_threads, sizeof(*grown));
 
 	if (!grown)
 		return NULL;
@@ -95,8 +86,8 @@ static int split_threads(struct profile_process *process, const struct snapshot 
 		row->counters = thread->counters;
 		before = find_thread(first, thread);
 		if (before)
-			subtract_counters(&row->counters, &before->counters);
-		subtract_counters(&rest, &row->counters);
+			counters_subtract(&row->counters, &before->counters);
+		counters_subtract(&rest, &row->counters);
 	}
 	if (counters_is_empty(&rest, sizeof(rest)))
 		return 0;
@@ -141,8 +132,9 @@ static int look_at_now(struct profile_process *process, const struct snapshot_pr
 	if (now->longest_wait_ns >= since_live_ns)
 		return 0;
 	now->longest_wait_ns = since_live_ns;
-	return profile_mark_inexact(process, "now.longest_wait_ns",
-				    "the wait began before the probes were live: at least this long");
+	return profile_mark_inexact(
+		process, "now.longest_wait_ns",
+		"the wait began before the probes were live: at least this long");
 }
 
 /*
@@ -184,25 +176,47 @@ static int compare_fds(struct profile_process *process, const struct snapshot_pr
 				    "descriptors were opened and closed while they were counted");
 }
 
+#define LOCAL_LEN (sizeof("unix:@") + sizeof(((struct listener *)0)->path))
+
+/* Writes @len bytes of @text, or those before its end, and returns where they end. */
+static char *put(char *to, const char *text, size_t len)
+{
+	return stpncpy(to, text, strnlen(text, len));
+}
+
+static char *put_port(char *to, uint16_t port)
+{
+	if (port >= 10)
+		to = put_port(to, port / 10);
+	*to = '0' + port % 10;
+	return to + 1;
+}
+
 /* A socket address in words, as in the profile; the caller frees it. */
 static char *local_name(const struct listener *listener)
 {
-	char address[INET6_ADDRSTRLEN], *name = NULL;
-	int len = -1;
+	bool is_abstract = listener->path_len && !listener->path[0];
+	char name[LOCAL_LEN] = "unknown", *end = name;
+	size_t len = listener->path_len;
 
-	if (listener->family == AF_INET &&
-	    inet_ntop(AF_INET, listener->address, address, sizeof(address)))
-		len = asprintf(&name, "%s:%u", address, listener->port);
-	else if (listener->family == AF_INET6 &&
-		 inet_ntop(AF_INET6, listener->address, address, sizeof(address)))
-		len = asprintf(&name, "[%s]:%u", address, listener->port);
-	else if (listener->family == AF_UNIX && listener->path_len && !listener->path[0])
-		len = asprintf(&name, "unix:@%.*s", (int)listener->path_len - 1, listener->path + 1);
-	else if (listener->family == AF_UNIX && listener->path_len)
-		len = asprintf(&name, "unix:%.*s", (int)listener->path_len, listener->path);
-	else
-		return strdup("unknown");
-	return len < 0 ? NULL : name;
+	if (len > sizeof(listener->path))
+		len = sizeof(listener->path);
+	if (listener->family == AF_INET) {
+		inet_ntop(AF_INET, listener->address, name, sizeof(name));
+		end = put_port(stpcpy(name + strlen(name), ":"), listener->port);
+	} else if (listener->family == AF_INET6) {
+		inet_ntop(AF_INET6, listener->address, name + 1, sizeof(name) - 1);
+		name[0] = '[';
+		end = put_port(stpcpy(name + strlen(name), "]:"), listener->port);
+	} else if (listener->family == AF_UNIX && is_abstract) {
+		end = put(stpcpy(name, "unix:@"), listener->path + 1, len - 1);
+	} else if (listener->family == AF_UNIX && len) {
+		end = put(stpcpy(name, "unix:"), listener->path, len);
+	} else {
+		return strdup(name);
+	}
+	*end = '\0';
+	return strdup(name);
 }
 
 static const struct listener *find_listener(const struct snapshot *snapshot,
@@ -215,8 +229,25 @@ static const struct listener *find_listener(const struct snapshot *snapshot,
 	return NULL;
 }
 
+/*
+ * A process can come to a listener that has a history, through fork or exec:
+ * what the socket dropped before is what any process's row said of it.
+ */
+static uint64_t drops_before(const struct snapshot *first, uint64_t inode)
+{
+	uint64_t drops = 0;
+
+	for (size_t i = 0; i < first->nr_listeners; i++) {
+		const struct snapshot_listener *listener = &first->listeners[i];
+
+		if (listener->key.inode == inode && listener->counters.drops > drops)
+			drops = listener->counters.drops;
+	}
+	return drops;
+}
+
 static int add_listener(struct profile_process *process, const struct snapshot_listener *after,
-			const struct listener *before)
+			const struct listener *before, uint64_t drops)
 {
 	static const struct listener none;
 	struct profile_listener *row, *grown;
@@ -234,7 +265,7 @@ static int add_listener(struct profile_process *process, const struct snapshot_l
 		return -ENOMEM;
 	row->inode = after->key.inode;
 	row->again = after->counters.again - before->again;
-	row->drops = after->counters.drops - before->drops;
+	row->drops = (uint32_t)(after->counters.drops - drops); /* sk_drops wraps at 2^32 */
 	row->queue_limit = after->counters.queue_limit;
 	for (int i = 0; i < HIST_INT_BUCKETS; i++)
 		row->queue_depth_hist[i] =
@@ -248,12 +279,15 @@ static int compare_listeners(struct profile_process *process, const struct snaps
 {
 	for (size_t i = 0; i < last->nr_listeners; i++) {
 		const struct snapshot_listener *after = &last->listeners[i];
+		const struct listener *before;
 		int err;
 
 		if (after->key.tgid != process->tgid ||
 		    after->key.process_start_ns != process->start_ns)
 			continue;
-		err = add_listener(process, after, find_listener(first, &after->key));
+		before = find_listener(first, &after->key);
+		err = add_listener(process, after, before,
+				   before ? before->drops : drops_before(first, after->key.inode));
 		if (err)
 			return err;
 	}
@@ -304,7 +338,7 @@ static int difference(struct profile_process *process, const struct snapshot *fi
 	memcpy(process->comm, after->comm, COMM_LEN);
 	sum_process(&process->counters, last, after->tgid, after->start_ns);
 	sum_process(&before, first, after->tgid, after->start_ns);
-	subtract_counters(&process->counters, &before);
+	counters_subtract(&process->counters, &before);
 
 	err = look_at_now(process, after, last);
 	if (!err)
@@ -322,7 +356,7 @@ static int difference(struct profile_process *process, const struct snapshot *fi
 /* Worth showing: asked for by name, or it did something. */
 static bool is_shown(const struct snapshot_process *after, const struct profile_process *process)
 {
-	return after->is_named || process->now.waiting || 
+	return after->is_named || process->now.waiting ||
 	       !counters_is_empty(&process->counters, sizeof(process->counters));
 }
 

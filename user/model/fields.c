@@ -20,8 +20,8 @@ const char *const io_names[IO_FAMILIES] = {
 };
 
 const char *const kind_names[FD_KINDS] = {
-	[KIND_SOCKET] = "socket", [KIND_FILE] = "file",	      [KIND_PIPE] = "pipe",
-	[KIND_OTHER] = "other",	  [KIND_EPOLL] = "epoll",     [KIND_EVENTFD] = "eventfd",
+	[KIND_SOCKET] = "socket",   [KIND_FILE] = "file",   [KIND_PIPE] = "pipe",
+	[KIND_OTHER] = "other",	    [KIND_EPOLL] = "epoll", [KIND_EVENTFD] = "eventfd",
 	[KIND_TIMERFD] = "timerfd",
 };
 
@@ -77,25 +77,27 @@ static uint64_t derive_zero_copy(const void *group)
 	return zero_copy_bytes(group);
 }
 
-#define STORED_AS(key_, type, member, unit_, help_)                                                 \
-	{                                                                                          \
-		.key = key_, .help = help_, .unit = unit_, .offset = offsetof(type, member)        \
+#define STORED_AS(key_, type, member, unit_, help_)                                         \
+	{                                                                                   \
+		.key = key_, .help = help_, .unit = unit_, .offset = offsetof(type, member) \
 	}
 #define STORED(type, member, unit_, help_) STORED_AS(#member, type, member, unit_, help_)
-#define HIST(type, member, help_)                                                                  \
-	{                                                                                          \
-		.key = #member, .help = help_, .unit = UNIT_HIST, .offset = offsetof(type, member), \
-		.buckets = sizeof(((type *)0)->member) / sizeof(uint64_t)                          \
+#define HIST(type, member, help_)                                         \
+	{                                                                 \
+		.key = #member, .help = help_, .unit = UNIT_HIST,         \
+		.offset = offsetof(type, member),                         \
+		.buckets = sizeof(((type *)0)->member) / sizeof(uint64_t) \
 	}
-#define DERIVED(key_, unit_, derive_, help_)                                                       \
-	{                                                                                          \
-		.key = key_, .help = help_, .unit = unit_, .derive = derive_                       \
+#define DERIVED(key_, unit_, derive_, help_)                                 \
+	{                                                                    \
+		.key = key_, .help = help_, .unit = unit_, .derive = derive_ \
 	}
 
 #define WAIT struct wait_counters
 const struct field wait_fields[] = {
 	DERIVED("calls", UNIT_COUNT, derive_wait_calls, "returns, of every outcome below"),
-	DERIVED("wakeups", UNIT_COUNT, derive_wakeups, "returns with at least one ready descriptor"),
+	DERIVED("wakeups", UNIT_COUNT, derive_wakeups,
+		"returns with at least one ready descriptor"),
 	STORED(WAIT, timeouts, UNIT_COUNT, "returned 0, the timeout at entry was not zero"),
 	STORED(WAIT, empty_polls, UNIT_COUNT, "returned 0, the timeout at entry was zero"),
 	STORED(WAIT, interrupted, UNIT_COUNT, "ended by a signal"),
@@ -171,8 +173,10 @@ const struct field copies_fields[] = {
 	DERIVED("kernel_to_user_bytes", UNIT_BYTES, derive_kernel_to_user, "payload and control"),
 	DERIVED("socket_out_bytes", UNIT_BYTES, derive_socket_out, "all payload sent to sockets"),
 	DERIVED("zero_copy_bytes", UNIT_BYTES, derive_zero_copy, "of it, by sendfile and splice"),
-	STORED_AS("truncated_bytes", struct counters, copies.truncated_bytes, UNIT_BYTES, "of read, thrown away (MSG_TRUNC)"),
-	STORED_AS("vmsplice_in_bytes", struct counters, copies.vmsplice_in_bytes, UNIT_BYTES, "of vmsplice, to user memory"),
+	STORED_AS("truncated_bytes", struct counters, copies.truncated_bytes, UNIT_BYTES,
+		  "of read, thrown away (MSG_TRUNC)"),
+	STORED_AS("vmsplice_in_bytes", struct counters, copies.vmsplice_in_bytes, UNIT_BYTES,
+		  "of vmsplice, to user memory"),
 	{},
 };
 
@@ -213,6 +217,24 @@ bool field_is_of_watched(const struct field *field)
 {
 	return field->offset == offsetof(struct wait_counters, watched) ||
 	       field->offset == offsetof(struct wait_counters, watched_hist);
+}
+
+void counters_add(struct counters *to, const struct counters *from)
+{
+	const uint64_t *in = (const uint64_t *)from;
+	uint64_t *out = (uint64_t *)to;
+
+	for (size_t i = 0; i < COUNTERS_WORDS; i++)
+		out[i] += in[i];
+}
+
+void counters_subtract(struct counters *to, const struct counters *from)
+{
+	const uint64_t *in = (const uint64_t *)from;
+	uint64_t *out = (uint64_t *)to;
+
+	for (size_t i = 0; i < COUNTERS_WORDS; i++)
+		out[i] -= in[i];
 }
 
 bool counters_is_empty(const void *group, size_t bytes)

@@ -31,14 +31,14 @@ struct field {
 };
 
 /* A group of the profile: an array of fields, ended by one without a key. */
-extern const struct field wait_fields[];     /* struct wait_counters */
+extern const struct field wait_fields[];      /* struct wait_counters */
 extern const struct field epoll_ctl_fields[]; /* struct epoll_ctl_counters */
-extern const struct field accept_fields[];   /* struct accept_counters */
-extern const struct field io_fields[];	     /* struct io_counters */
-extern const struct field copies_fields[];   /* struct counters; all derived */
-extern const struct field fds_fields[];	     /* struct fd_counters */
-extern const struct field listener_fields[]; /* struct profile_listener */
-extern const struct field now_fields[];	     /* struct profile_now */
+extern const struct field accept_fields[];    /* struct accept_counters */
+extern const struct field io_fields[];	      /* struct io_counters */
+extern const struct field copies_fields[];    /* struct counters; all derived */
+extern const struct field fds_fields[];	      /* struct fd_counters */
+extern const struct field listener_fields[];  /* struct profile_listener */
+extern const struct field now_fields[];	      /* struct profile_now */
 
 /* Names of the groups and kinds, by enum wait_family, io_family and fd_kind. */
 extern const char *const wait_names[WAIT_FAMILIES];
@@ -52,6 +52,9 @@ const uint64_t *field_hist(const struct field *field, const void *group);
 bool field_is_for_epoll(const struct field *field);
 /* watched and its histogram: left out where the kernel does not tell. */
 bool field_is_of_watched(const struct field *field);
+
+void counters_add(struct counters *to, const struct counters *from);
+void counters_subtract(struct counters *to, const struct counters *from);
 
 /* True if all of @bytes of counters at @group are 0. */
 bool counters_is_empty(const void *group, size_t bytes);

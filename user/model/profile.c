@@ -59,11 +59,20 @@ static void target_free(struct profile_target *target)
 	free(target->cgroup);
 }
 
+static void others_free(struct profile_other *others, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		free(others[i].name);
+	free(others);
+}
+
 void profile_free(struct profile *profile)
 {
 	for (size_t i = 0; i < profile->nr_processes; i++)
 		process_free(&profile->processes[i]);
 	free(profile->processes);
+	others_free(profile->other_losses, profile->nr_other_losses);
+	others_free(profile->other_unseen, profile->nr_other_unseen);
 	target_free(&profile->target);
 	free(profile->version);
 	free(profile->host.kernel);
@@ -87,7 +96,48 @@ bool profile_is_complete(const struct profile *profile)
 		if (profile->losses[cause])
 			return false;
 	}
+	for (size_t i = 0; i < profile->nr_other_losses; i++) {
+		if (profile->other_losses[i].count)
+			return false;
+	}
 	return true;
+}
+
+static int add_other(struct profile_other **others, size_t *nr, const char *name, uint64_t count)
+{
+	struct profile_other *grown = array_grow(*others, *nr, sizeof(*grown));
+	char *copy = strdup(name);
+
+	if (grown)
+		*others = grown;
+	if (!grown || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	grown[(*nr)++] = (struct profile_other){ copy, count };
+	return 0;
+}
+
+int profile_add_loss(struct profile *profile, const char *name, uint64_t count)
+{
+	for (int cause = 0; cause < LOSSES; cause++) {
+		if (!strcmp(name, loss_names[cause])) {
+			profile->losses[cause] += count;
+			return 0;
+		}
+	}
+	return add_other(&profile->other_losses, &profile->nr_other_losses, name, count);
+}
+
+int profile_add_unseen(struct profile *profile, const char *name, uint64_t count)
+{
+	for (int what = 0; what < UNSEENS; what++) {
+		if (!strcmp(name, unseen_names[what])) {
+			profile->unseen[what] += count;
+			return 0;
+		}
+	}
+	return add_other(&profile->other_unseen, &profile->nr_other_unseen, name, count);
 }
 
 void profile_keep_comm(struct profile *profile, const char *comm)
@@ -107,8 +157,13 @@ void profile_keep_comm(struct profile *profile, const char *comm)
 
 int profile_mark_inexact(struct profile_process *process, const char *key, const char *reason)
 {
-	struct inexact *grown, entry = { strdup(key), strdup(reason) };
+	struct inexact *grown, entry;
 
+	for (size_t i = 0; i < process->nr_inexact; i++) {
+		if (!strcmp(process->inexact[i].key, key))
+			return 0;
+	}
+	entry = (struct inexact){ strdup(key), strdup(reason) };
 	grown = array_grow(process->inexact, process->nr_inexact, sizeof(*grown));
 	if (grown)
 		process->inexact = grown;

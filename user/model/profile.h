@@ -39,6 +39,12 @@ struct inexact {
 	char *reason;
 };
 
+/* A cause or kind that this version has no name for, from a profile of a later one. */
+struct profile_other {
+	char *name;
+	uint64_t count;
+};
+
 struct profile_now {
 	uint64_t waiting; /* threads inside a wait */
 	uint64_t longest_wait_ns;
@@ -96,6 +102,10 @@ struct profile {
 	uint64_t duration_ns;
 	uint64_t losses[LOSSES];
 	uint64_t unseen[UNSEENS];
+	struct profile_other *other_losses;
+	size_t nr_other_losses;
+	struct profile_other *other_unseen;
+	size_t nr_other_unseen;
 	struct profile_process *processes;
 	size_t nr_processes;
 };
@@ -119,8 +129,12 @@ void profile_drop_last(struct profile *profile);
 /* Drops the processes whose comm is not @comm. */
 void profile_keep_comm(struct profile *profile, const char *comm);
 
-/* Adds a reason, copying both; 0 or -ENOMEM. */
+/* Adds a reason, copying both, unless @key has one; 0 or -ENOMEM. */
 int profile_mark_inexact(struct profile_process *process, const char *key, const char *reason);
+
+/* Add to what stands under @name in losses or unseen, known or not; 0 or -ENOMEM. */
+int profile_add_loss(struct profile *profile, const char *name, uint64_t count);
+int profile_add_unseen(struct profile *profile, const char *name, uint64_t count);
 
 /* Names of causes and kinds as they stand in the profile. */
 const char *loss_name(enum loss cause);

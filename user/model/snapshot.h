@@ -16,8 +16,8 @@
 /* Open descriptors of a process, counted while nothing was opened or closed, or not known so well. */
 struct fd_census {
 	bool is_known;
-	bool is_stable;	 /* opened and closed stood still while it was taken */
-	bool has_kinds;	 /* false for a process that has ended */
+	bool is_stable; /* opened and closed stood still while it was taken */
+	bool has_kinds; /* false for a process that has ended */
 	uint64_t open;
 	uint64_t kinds[FD_KINDS];
 	uint64_t limit;
@@ -29,7 +29,7 @@ struct snapshot_process {
 	uint32_t tgid;
 	uint64_t start_ns; /* with tgid, names the process */
 	char comm[COMM_LEN];
-	bool is_named;	/* the user asked for it: shown even if it did nothing */
+	bool is_named; /* the user asked for it: shown even if it did nothing */
 	bool has_exited;
 	bool is_born_traced; /* forked by a target, or execed into one */
 	uint64_t open_at_birth;

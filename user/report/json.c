@@ -71,14 +71,53 @@ static void boolean(struct writer *writer, const char *key, bool value)
 	put((struct json_writer *)writer, key, json_boolean(value));
 }
 
+/* Bytes of the character of UTF-8 at @c; 0: that is none. */
+static size_t utf8_length(const unsigned char *c)
+{
+	static const struct {
+		unsigned char mask, lead;
+		uint32_t min;
+	} forms[] = { { 0x80, 0x00, 0 },
+		      { 0xe0, 0xc0, 0x80 },
+		      { 0xf0, 0xe0, 0x800 },
+		      { 0xf8, 0xf0, 0x10000 } };
+
+	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		uint32_t code = *c & ~forms[i].mask;
+
+		if ((*c & forms[i].mask) != forms[i].lead)
+			continue;
+		for (size_t k = 1; k <= i; k++) {
+			if ((c[k] & 0xc0) != 0x80)
+				return 0;
+			code = code << 6 | (c[k] & 0x3f);
+		}
+		/* not in the shortest form, half of a surrogate pair, or beyond Unicode */
+		if (code < forms[i].min || (code & ~0x7ffU) == 0xd800 || code > 0x10ffff)
+			return 0;
+		return i + 1;
+	}
+	return 0;
+}
+
+static bool is_utf8(const char *text)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t len = 1;
+
+	for (; *c && len; c += len)
+		len = utf8_length(c);
+	return len;
+}
+
 /* Names and arguments can be any bytes; JSON must be UTF-8. */
 static json_t *string_of(const char *text)
 {
-	json_t *string = json_string(text);
+	json_t *string;
 	char *ascii;
 
-	if (string)
-		return string;
+	if (is_utf8(text))
+		return json_string(text);
 	ascii = strdup(text);
 	for (char *c = ascii; c && *c; c++) {
 		if (*c & 0x80)

@@ -33,9 +33,9 @@ struct live {
 	int epoll_fd, signal_fd, timer_fd;
 	sigset_t old_mask;
 	struct snapshot first; /* of the interval at hand */
-	uint64_t live_ns;  /* CLOCK_MONOTONIC, when the probes went live */
-	uint64_t start_ns; /* of the interval at hand, same clock */
-	int64_t start; /* of the interval at hand, seconds since the epoch */
+	uint64_t live_ns;      /* CLOCK_MONOTONIC, when the probes went live */
+	uint64_t start_ns;     /* of the interval at hand, same clock */
+	int64_t start;	       /* of the interval at hand, seconds since the epoch */
 	uint64_t intervals_done;
 	bool is_done; /* the last profile was given out */
 	bool is_over; /* a signal, the duration, the command's end, all targets gone */
@@ -134,6 +134,8 @@ static int wait_for_end(struct live *live)
 {
 	uint64_t expirations;
 
+	if (live->watch->is_timed_by_caller)
+		return 0;
 	set_timer(live);
 	while (!live->is_over) {
 		struct epoll_event event;
@@ -358,8 +360,9 @@ static int go_live(struct live *live)
 	live->start = time(NULL);
 	probes_each_process(live->probes, drop_gone, live);
 	if (has_fixed_targets(live->watch) && !probes_has_targets(live->probes))
-		return log_fail(EXIT_NO_MEASURE, "attach: every target ended before the probes were "
-						 "live");
+		return log_fail(EXIT_NO_MEASURE,
+				"attach: every target ended before the probes were "
+				"live");
 	return observer_snapshot(live->observer, &live->first, false) ? EXIT_NO_MEASURE : 0;
 }
 
@@ -375,7 +378,8 @@ static void say_tracing(const struct live *live)
 	else
 		fprintf(stderr, " %zu process%s", live->named.nr, live->named.nr == 1 ? "" : "es");
 	fprintf(stderr, "%s\n",
-		watch->command || watch->duration_ns || watch->nr_intervals ? "" : ", Ctrl-C to end");
+		watch->command || watch->duration_ns || watch->nr_intervals ? ""
+									    : ", Ctrl-C to end");
 }
 
 static int start(struct live *live)
@@ -385,8 +389,7 @@ static int start(struct live *live)
 
 	if (block_signals(live, &signals))
 		return log_fail(EXIT_NO_MEASURE, "block signals");
-	if (live->watch->command &&
-	    child_hold(&live->child, live->watch->command, &live->old_mask))
+	if (live->watch->command && child_hold(&live->child, live->watch->command, &live->old_mask))
 		return EXIT_NO_MEASURE;
 	code = targets_find(live->watch, &live->named);
 	if (!code && open_probes(live))
@@ -399,7 +402,8 @@ static int start(struct live *live)
 		code = go_live(live);
 	if (code)
 		return code;
-	say_tracing(live);
+	if (!live->watch->is_timed_by_caller)
+		say_tracing(live);
 	return live->watch->command ? child_release(&live->child, live->watch->command) : 0;
 }
 
@@ -414,8 +418,9 @@ int source_open_live(struct source **out, const struct watch *watch)
 	live->watch = watch;
 	live->epoll_fd = live->signal_fd = live->timer_fd = -1;
 	if (!procfs_in_initial_pid_namespace())
-		code = log_fail(EXIT_NO_MEASURE, "attach: this is a pid namespace of its own, and the "
-						 "kernel counts by the host's ids (run it on the host)");
+		code = log_fail(EXIT_NO_MEASURE,
+				"attach: this is a pid namespace of its own, and the "
+				"kernel counts by the host's ids (run it on the host)");
 	else
 		code = start(live);
 	if (code) {

@@ -92,9 +92,9 @@ void observer_take_ended(struct observer *observer)
 		struct ended *ended = &observer->ended[i];
 
 		if (!ended->is_retired)
-			ended->is_retired = probes_retire(observer->probes, ended->end.tgid,
-							  ended->end.start_ns,
-							  &observer->archive) == 1;
+			ended->is_retired =
+				probes_retire(observer->probes, ended->end.tgid,
+					      ended->end.start_ns, &observer->archive) == 1;
 	}
 }
 
@@ -156,9 +156,9 @@ static int take_census(void *context, uint32_t tgid, const struct process *proce
 
 	if (!row || row->fds.is_stable || !process->walk)
 		return 0;
-	row->fds.is_stable = probes_fd_sums(census->observer->probes, tgid, row->start_ns, &opened,
-					    &closed) &&
-			     opened == row->fds.opened && closed == row->fds.closed;
+	row->fds.is_stable =
+		probes_fd_sums(census->observer->probes, tgid, row->start_ns, &opened, &closed) &&
+		opened == row->fds.opened && closed == row->fds.closed;
 	row->fds.is_known = true;
 	row->fds.has_kinds = true;
 	row->fds.limit = process->fd_limit;
@@ -309,8 +309,8 @@ static int add_archive(const struct snapshot *archive, struct snapshot *out)
 		grown[out->nr_threads++] = archive->threads[i];
 	}
 	for (size_t i = 0; i < archive->nr_listeners; i++) {
-		struct snapshot_listener *grown = array_grow(out->listeners, out->nr_listeners,
-							     sizeof(*grown));
+		struct snapshot_listener *grown =
+			array_grow(out->listeners, out->nr_listeners, sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;

@@ -74,10 +74,12 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 static int log_load_error(int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		return log_err(-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
+		return log_err(
+			-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return log_err(-err, "load the BPF programs: /sys/kernel/btf/vmlinux is missing (needs a "
-				     "kernel with CONFIG_DEBUG_INFO_BTF)");
+		return log_err(-err,
+			       "load the BPF programs: /sys/kernel/btf/vmlinux is missing (needs a "
+			       "kernel with CONFIG_DEBUG_INFO_BTF)");
 	if (err == -ENOMEM || err == -E2BIG)
 		return log_err(-err, "load the BPF programs (lower --max-threads?)");
 	return log_err(-err, "load the BPF programs (fdscope check tells what this kernel allows)");
@@ -152,7 +154,8 @@ int probes_open(struct probes **out, const struct config *config, const struct p
 	if (!err)
 		err = fill_free_rows(probes);
 	if (!err && cgroup_fd >= 0 &&
-	    bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &cgroup_fd, BPF_ANY))
+	    bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &cgroup_fd,
+				BPF_ANY))
 		err = log_err(errno, "watch the cgroup");
 	if (!err) {
 		probes->ended = ring_buffer__new(bpf_map__fd(probes->skel->maps.ended_processes),
@@ -210,7 +213,8 @@ int probes_attach(struct probes *probes)
 {
 	int err = fdscope_bpf__attach(probes->skel);
 
-	return err ? log_err(-err, "attach the probes (fdscope check tells what this kernel allows)")
+	return err ? log_err(-err,
+			     "attach the probes (fdscope check tells what this kernel allows)")
 		   : 0;
 }
 
@@ -230,7 +234,8 @@ int probes_walk_descriptors(struct probes *probes)
 	if (fd < 0)
 		return log_err(errno, "walk over the open descriptors");
 	do {
-		n = read(fd, discard, sizeof(discard)); /* nothing is printed; reading is the walk */
+		/* nothing is printed; reading is the walk */
+		n = read(fd, discard, sizeof(discard));
 	} while (n > 0 || (n < 0 && errno == EAGAIN));
 	close(fd);
 	return n < 0 ? log_err(errno, "walk over the open descriptors") : 0;
@@ -300,8 +305,8 @@ static int copy_rows(const struct probes *probes, struct snapshot *out)
 /* The row of @key, appended; gone meanwhile is no error. */
 static int append_listener(int fd, struct snapshot *out, const struct listener_key *key)
 {
-	struct snapshot_listener *grown = array_grow(out->listeners, out->nr_listeners,
-						     sizeof(*grown));
+	struct snapshot_listener *grown =
+		array_grow(out->listeners, out->nr_listeners, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -349,7 +354,7 @@ static uint64_t skipped_runs(const struct probes *probes)
 	struct bpf_program *program;
 	uint64_t misses = 0;
 
-	bpf_object__for_each_program (program, probes->skel->obj) {
+	bpf_object__for_each_program(program, probes->skel->obj) {
 		struct bpf_prog_info info = {};
 		uint32_t size = sizeof(info);
 
@@ -419,8 +424,8 @@ static bool is_of(const struct thread *row, uint32_t tgid, uint64_t start_ns)
 	return row->tgid == tgid && row->process_start_ns == start_ns;
 }
 
-bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
-		    uint64_t *opened, uint64_t *closed)
+bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns, uint64_t *opened,
+		    uint64_t *closed)
 {
 	uint64_t folds = load((uint64_t *)&probes->skel->bss->folds_done);
 

@@ -58,15 +58,16 @@ int probes_each_process(struct probes *probes,
 			void *context);
 
 /* Descriptors opened and closed so far by the process; false if it changed while being read. */
-bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
-		    uint64_t *opened, uint64_t *closed);
+bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns, uint64_t *opened,
+		    uint64_t *closed);
 
 /*
  * Moves what an ended process left behind into @archive (appended to threads
  * and listeners), so that its rows can be used again. 1 when done, 0 while one
  * of its threads is still ending, -ENOMEM.
  */
-int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns, struct snapshot *archive);
+int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns,
+		  struct snapshot *archive);
 
 /* Is the optional probe that sees io_uring requests there? */
 bool probes_see_io_uring(const struct probes *probes);

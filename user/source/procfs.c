@@ -168,7 +168,8 @@ static int listening_inodes(const char *path, uint16_t port, struct id_list *ino
 	while (!err && fgets(line, sizeof(line), file)) {
 		unsigned local_port, state, inode;
 
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X %*s %*s %*s %*u %*u %u",
+		if (sscanf(line,
+			   " %*d: %*[0-9A-Fa-f]:%X %*[0-9A-Fa-f]:%*X %X %*s %*s %*s %*u %*u %u",
 			   &local_port, &state, &inode) == 3 &&
 		    local_port == port && state == TCP_LISTEN)
 			err = id_list_add(inodes, inode);

@@ -26,27 +26,33 @@ struct watch {
 	bool all;
 	char *const *command; /* NULL-terminated: run it and watch it; else NULL */
 
-	uint64_t interval_ns; /* 0: one profile at the end */
-	uint64_t nr_intervals; /* 0: no end */
-	uint64_t duration_ns; /* 0: no end */
+	uint64_t interval_ns;	 /* 0: one profile at the end */
+	uint64_t nr_intervals;	 /* 0: no end */
+	uint64_t duration_ns;	 /* 0: no end */
+	bool is_timed_by_caller; /* source_next() waits for nothing and ends the last interval */
 	bool per_thread;
 	struct probe_limits limits;
 };
 
 /*
- * Finds the targets, goes live and prints the line that begins with "tracing"
- * on stderr. Returns an exit code, with the reason logged: 0, EXIT_USAGE (no
- * such target), EXIT_NO_MEASURE, or for a command that cannot be run
- * EXIT_NOT_EXECUTABLE or EXIT_NOT_FOUND.
+ * Finds the targets, goes live and, unless the caller times it, prints the line
+ * that begins with "tracing" on stderr. Returns an exit code, with the reason
+ * logged: 0, EXIT_USAGE (no such target), EXIT_NO_MEASURE, or for a command that
+ * cannot be run EXIT_NOT_EXECUTABLE or EXIT_NOT_FOUND.
  */
 int source_open_live(struct source **out, const struct watch *watch);
 
-/* Opens a saved profile. 0 or an exit code, logged. */
-int source_open_saved(struct source **out, const char *path);
+/*
+ * Opens saved profiles and reads the first; @path must outlive the source.
+ * @is_series tells whether there are others. 0, EXIT_USAGE or, without memory,
+ * EXIT_NO_MEASURE, logged.
+ */
+int source_open_saved(struct source **out, const char *path, bool *is_series);
 
 /*
  * Fills in @out, which the caller then owns: 1; 0 when there are no more;
- * -errno, logged. Blocks until the live interval is over.
+ * -errno, logged (-EBADMSG: what was saved is no profile). Blocks until the live
+ * interval is over.
  */
 int source_next(struct source *source, struct profile *out);
 

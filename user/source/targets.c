@@ -11,8 +11,8 @@ static int find_pids(const struct watch *watch, struct id_list *out)
 		uint32_t pid = watch->pids[i];
 
 		if (!procfs_is_process(pid) || procfs_is_zombie(pid))
-			return log_fail(EXIT_USAGE, "attach to %u: no such process (ps -e lists them)",
-					pid);
+			return log_fail(EXIT_USAGE,
+					"attach to %u: no such process (ps -e lists them)", pid);
 		if (id_list_add(out, pid))
 			return log_fail(EXIT_NO_MEASURE, "attach to %u: out of memory", pid);
 	}

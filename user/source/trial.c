@@ -21,7 +21,8 @@ static bool has_registration_count(void)
 
 	type = id > 0 ? btf__type_by_id(btf, id) : NULL;
 	for (int i = 0; type && i < btf_vlen(type) && !found; i++)
-		found = !strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), "refcount");
+		found = !strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off),
+				"refcount");
 	btf__free(btf);
 	return found;
 }

@@ -15,8 +15,9 @@ static void show_system_calls(struct sheet *sheet, const struct ability *ability
 			   strerror(ability->system_calls),
 			   ability->is_root ? "" : " (needs CAP_BPF and CAP_PERFMON; run as root)");
 	else
-		sheet_line(sheet, "calls", "yes, through tp_btf/sys_enter and sys_exit: waits, accept, "
-					   "epoll_ctl, reads, writes, sendfile, splice, descriptors");
+		sheet_line(sheet, "calls",
+			   "yes, through tp_btf/sys_enter and sys_exit: waits, accept, "
+			   "epoll_ctl, reads, writes, sendfile, splice, descriptors");
 }
 
 void ability_show(struct sheet *sheet, const struct ability *ability)
@@ -26,14 +27,17 @@ void ability_show(struct sheet *sheet, const struct ability *ability)
 		   yes_no(ability->has_btf, "yes",
 			  "NO: /sys/kernel/btf/vmlinux is missing (needs CONFIG_DEBUG_INFO_BTF)"));
 	if (!ability->in_initial_namespace)
-		sheet_line(sheet, "pids", "NO: this is a pid namespace of its own (run on the host)");
+		sheet_line(sheet, "pids",
+			   "NO: this is a pid namespace of its own (run on the host)");
 	show_system_calls(sheet, ability);
 	sheet_line(sheet, "watched", "%s",
 		   yes_no(ability->sees_registrations, "yes, epoll's registrations are counted",
 			  "for poll and select; this kernel does not count epoll's registrations"));
-	sheet_line(sheet, "wakeups", "as returns to user space; wakeups inside the kernel are not seen");
+	sheet_line(sheet, "wakeups",
+		   "as returns to user space; wakeups inside the kernel are not seen");
 	sheet_line(sheet, "io_uring", "%s",
-		   yes_no(ability->sees_io_uring, "its requests are counted, as unseen; their work is not",
+		   yes_no(ability->sees_io_uring,
+			  "its requests are counted, as unseen; their work is not",
 			  "not seen, not even counted"));
 	sheet_line(sheet, "32-bit", "calls are counted, as unseen");
 }

@@ -280,6 +280,12 @@ static void write_head(struct writer *w, const struct profile *profile)
 	w->ops->boolean(w, "complete", profile_is_complete(profile));
 }
 
+static void write_others(struct writer *w, const struct profile_other *others, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++)
+		integer(w, others[i].name, others[i].count);
+}
+
 static void write_shortfalls(struct writer *w, const struct profile *profile)
 {
 	begin_object(w, "losses");
@@ -287,12 +293,14 @@ static void write_shortfalls(struct writer *w, const struct profile *profile)
 		if (profile->losses[cause])
 			integer(w, loss_name(cause), profile->losses[cause]);
 	}
+	write_others(w, profile->other_losses, profile->nr_other_losses);
 	end(w);
 	begin_object(w, "unseen");
 	for (int what = 0; what < UNSEENS; what++) {
 		if (profile->unseen[what])
 			integer(w, unseen_name(what), profile->unseen[what]);
 	}
+	write_others(w, profile->other_unseen, profile->nr_other_unseen);
 	end(w);
 }
 

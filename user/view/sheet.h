@@ -17,10 +17,13 @@
 enum cell_unit {
 	CELL_TEXT,
 	CELL_COUNT,
+	CELL_ID,    /* a number that counts nothing: as it is */
 	CELL_RATIO, /* with as many decimals as mean something */
 	CELL_BYTES,
 	CELL_NS,
-	CELL_NONE, /* nothing to show: a dash */
+	CELL_SHARE,  /* in percent */
+	CELL_CHANGE, /* in percent, with its sign */
+	CELL_NONE,   /* nothing to show: a dash */
 };
 
 struct cell {

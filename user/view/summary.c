@@ -17,8 +17,7 @@ struct words {
 	size_t len;
 };
 
-static void say(struct words *words, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+static void say(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void say(struct words *words, const char *format, ...)
 {
@@ -58,6 +57,15 @@ static double mean(uint64_t sum, uint64_t count)
 
 #define STUCK_NS 1000000000ULL /* nobody means a loop to be busy for a second */
 
+static bool is_at_least(const struct profile_process *process)
+{
+	for (size_t i = 0; i < process->nr_inexact; i++) {
+		if (!strcmp(process->inexact[i].key, "now.longest_wait_ns"))
+			return true;
+	}
+	return false;
+}
+
 /* A loop that is stuck returns from nothing, so no count shows it: said first. */
 static void add_now(struct sheet *sheet, const struct profile_process *process)
 {
@@ -73,7 +81,7 @@ static void add_now(struct sheet *sheet, const struct profile_process *process)
 		sheet_line(sheet, "now", "%llu thread%s waiting, the longest for %s%s",
 			   (unsigned long long)now->waiting, now->waiting == 1 ? "" : "s",
 			   format_ns(ns, now->longest_wait_ns),
-			   process->nr_inexact ? " or more" : "");
+			   is_at_least(process) ? " or more" : "");
 }
 
 static void add_returns(struct sheet *sheet, const char *name, const struct wait_counters *wait,
@@ -94,7 +102,8 @@ static void add_returns(struct sheet *sheet, const char *name, const struct wait
 	say_count(&words, wait->empty_polls, "empty poll", "empty polls");
 	say_count(&words, wait->interrupted, "interrupted", "interrupted");
 	say_count(&words, wait->failed, "failed", "failed");
-	say_count(&words, wait->saturated, "took all it had room for", "took all they had room for");
+	say_count(&words, wait->saturated, "took all it had room for",
+		  "took all they had room for");
 	sheet_line(sheet, name, "%s", words.text);
 }
 
@@ -103,7 +112,8 @@ static void add_wait_times(struct sheet *sheet, const struct wait_counters *wait
 	uint64_t calls = wait_calls(wait);
 	char total[UNITS_LEN], each[UNITS_LEN], slept[UNITS_LEN], cpu[UNITS_LEN];
 
-	sheet_line(sheet, " waiting", "%s in all, %s a call; slept in %s of them; %s of it runnable, without a CPU",
+	sheet_line(sheet, " waiting",
+		   "%s in all, %s a call; slept in %s of them; %s of it runnable, without a CPU",
 		   format_ns(total, wait->wait_ns), format_ns(each, mean(wait->wait_ns, calls)),
 		   format_share(slept, wait->sleeps, calls), format_ns(cpu, wait->runqueue_ns));
 }
@@ -171,7 +181,8 @@ static void add_listener(struct sheet *sheet, const struct profile_listener *lis
 		    format_count(limit, listener->queue_limit),
 		    format_count(depth, hist_quantile(hist, HIST_INT_BUCKETS, 1000)));
 	if (listener->drops)
-		say(&words, "; %s DROPPED, the queue was full", format_count(drops, listener->drops));
+		say(&words, "; %s DROPPED, the queue was full",
+		    format_count(drops, listener->drops));
 	sheet_line(sheet, " listener", "%s", words.text);
 }
 
@@ -214,7 +225,8 @@ static void add_io(struct sheet *sheet, const char *label, enum fd_kind kind,
 	char calls[UNITS_LEN], bytes[UNITS_LEN], each[UNITS_LEN];
 	struct words words = {};
 
-	say(&words, "%-6s %s calls", kind_names[kind], format_count(calls, io_calls(io)));
+	say(&words, "%-6s %s call%s", kind_names[kind], format_count(calls, io_calls(io)),
+	    io_calls(io) == 1 ? "" : "s");
 	if (io->bytes)
 		say(&words, ", %s, %s each", format_bytes(bytes, io->bytes),
 		    format_bytes(each, mean(io->bytes, io->moved)));
@@ -291,7 +303,7 @@ static void put_text(struct table *table, size_t row, size_t column, const char 
 	table->cells[row * table->nr_columns + column] = (struct cell){ CELL_TEXT, 0, text };
 }
 
-static const char *const thread_headings[] = { "thread",  "tid",      "wakeups", "ready",
+static const char *const thread_headings[] = { "thread",  "tid",  "wakeups", "ready",
 					       "accepts", "read", "written" };
 
 #define THREAD_COLUMNS (sizeof(thread_headings) / sizeof(*thread_headings))
@@ -310,7 +322,7 @@ static void put_thread(struct table *table, size_t row, const struct profile_thr
 		out += counters->io[IO_WRITE][kind].bytes;
 	}
 	put_text(table, row, 0, thread->tid ? thread->comm : "(ended)");
-	put(table, row, 1, CELL_COUNT, thread->tid);
+	put(table, row, 1, CELL_ID, thread->tid);
 	put(table, row, 2, CELL_COUNT, wakeups);
 	put(table, row, 3, CELL_COUNT, ready);
 	put(table, row, 4, CELL_COUNT, counters->accept.accepted);
@@ -378,20 +390,33 @@ static const char *const unseen_words[UNSEENS] = {
 	[UNSEEN_COMPAT] = "32-bit system calls",
 };
 
+/* Of a later version: its name is all we know. */
+static void add_others(struct sheet *sheet, const char *label, const struct profile_other *others,
+		       size_t nr)
+{
+	char count[UNITS_LEN];
+
+	for (size_t i = 0; i < nr; i++)
+		sheet_line(sheet, label, "%s %s (of a later version of fdscope)",
+			   format_count(count, others[i].count), others[i].name);
+}
+
 static void add_shortfalls(struct sheet *sheet, const struct profile *profile)
 {
 	char count[UNITS_LEN];
 
 	for (int cause = 0; cause < LOSSES; cause++) {
 		if (profile->losses[cause])
-			sheet_line(sheet, "LOST", "%s %s", format_count(count, profile->losses[cause]),
-				   loss_advice[cause]);
+			sheet_line(sheet, "LOST", "%s %s",
+				   format_count(count, profile->losses[cause]), loss_advice[cause]);
 	}
 	for (int what = 0; what < UNSEENS; what++) {
 		if (profile->unseen[what])
 			sheet_line(sheet, "unseen", "%s %s",
 				   format_count(count, profile->unseen[what]), unseen_words[what]);
 	}
+	add_others(sheet, "LOST", profile->other_losses, profile->nr_other_losses);
+	add_others(sheet, "unseen", profile->other_unseen, profile->nr_other_unseen);
 }
 
 static void add_head(struct sheet *sheet, const struct profile *profile)

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Intervals: snapshots before and after, and the profile between them. */
+#include "tracer.h"
+
+#include "base/array.h"
+#include "model/fields.h"
+#include "source/procfs.h"
+
+struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
+{
+	struct tracer *tracer = calloc(1, sizeof(*tracer));
+
+	assert_non_null(tracer);
+	assert_int_equal(probes_open(&tracer->probes, config, limits, -1), 0);
+	return tracer;
+}
+
+void tracer_go_live(struct tracer *tracer)
+{
+	assert_int_equal(probes_attach(tracer->probes), 0);
+}
+
+struct tracer *tracer_new(const struct config *config, const struct probe_limits *limits)
+{
+	struct tracer *tracer = tracer_load(config, limits);
+
+	assert_int_equal(probes_add_target(tracer->probes, getpid()), 0);
+	tracer_go_live(tracer);
+	return tracer;
+}
+
+void tracer_free(struct tracer *tracer)
+{
+	if (!tracer)
+		return;
+	probes_close(tracer->probes);
+	snapshot_free(&tracer->first);
+	snapshot_free(&tracer->last);
+	profile_free(&tracer->profile);
+	free(tracer->ends);
+	free(tracer);
+}
+
+struct probes *tracer_probes(struct tracer *tracer)
+{
+	return tracer->probes;
+}
+
+size_t tracer_intervals(const struct tracer *tracer)
+{
+	return tracer->nr_intervals;
+}
+
+static void note_end(void *context, const struct process_end *end)
+{
+	struct tracer *tracer = context;
+	struct process_end *grown = array_grow(tracer->ends, tracer->nr_ends, sizeof(*grown));
+
+	assert_non_null(grown);
+	tracer->ends = grown;
+	grown[tracer->nr_ends++] = *end;
+}
+
+/* So that their rows can be used again. What they did was in an interval, or is nobody's concern. */
+static void forget_ended(struct tracer *tracer)
+{
+	struct snapshot archive = {};
+
+	probes_take_ended(tracer->probes, note_end, tracer);
+	for (size_t i = 0; i < tracer->nr_ends; i++)
+		probes_retire(tracer->probes, tracer->ends[i].tgid, tracer->ends[i].start_ns,
+			      &archive);
+	snapshot_free(&archive);
+	free(tracer->ends);
+	tracer->ends = NULL;
+	tracer->nr_ends = 0;
+}
+
+static struct snapshot_process *add_row(struct snapshot *snapshot, uint32_t tgid, uint64_t start_ns)
+{
+	struct snapshot_process *row = snapshot_find(snapshot, tgid, start_ns);
+
+	if (row)
+		return row;
+	row = array_grow(snapshot->processes, snapshot->nr_processes, sizeof(*row));
+	assert_non_null(row);
+	snapshot->processes = row;
+	row += snapshot->nr_processes++;
+	memset(row, 0, sizeof(*row));
+	row->tgid = tgid;
+	row->start_ns = start_ns;
+	row->is_named = true;
+	return row;
+}
+
+static void sum_opened(const struct snapshot *snapshot, struct snapshot_process *row)
+{
+	row->fds.opened = row->fds.closed = 0;
+	for (size_t i = 0; i < snapshot->nr_threads; i++) {
+		const struct thread *thread = &snapshot->threads[i];
+
+		if (thread->tgid != row->tgid || thread->process_start_ns != row->start_ns)
+			continue;
+		row->fds.opened += thread->counters.fds.opened;
+		row->fds.closed += thread->counters.fds.closed;
+	}
+}
+
+/* Our own census holds the descriptor of the walk itself. */
+static int take_census(void *context, uint32_t tgid, const struct process *process)
+{
+	struct snapshot *snapshot = context;
+	struct snapshot_process *row = add_row(snapshot, tgid, process->start_ns);
+
+	row->is_born_traced = process->born_traced;
+	row->open_at_birth = process->open_at_birth;
+	row->fds.is_known = row->fds.is_stable = row->fds.has_kinds = process->walk != 0;
+	row->fds.limit = process->fd_limit;
+	row->fds.open = 0;
+	for (int kind = 0; kind < FD_KINDS; kind++) {
+		row->fds.kinds[kind] = process->open[kind];
+		row->fds.open += process->open[kind];
+	}
+	if (tgid == (uint32_t)getpid() && process->walk) {
+		row->fds.kinds[KIND_OTHER]--;
+		row->fds.open--;
+	}
+	sum_opened(snapshot, row);
+	return 0;
+}
+
+void begin(struct tracer *tracer)
+{
+	struct snapshot *first = &tracer->first;
+
+	snapshot_free(first);
+	forget_ended(tracer);
+	assert_int_equal(probes_walk_descriptors(tracer->probes), 0);
+	assert_int_equal(probes_read(tracer->probes, first), 0);
+	assert_int_equal(probes_each_process(tracer->probes, take_census, first), 0);
+	first->taken_ns = first->live_ns = now_ns();
+}
+
+static void add_ended(struct tracer *tracer, struct snapshot *last)
+{
+	probes_take_ended(tracer->probes, note_end, tracer);
+	for (size_t i = 0; i < tracer->nr_ends; i++) {
+		const struct process_end *end = &tracer->ends[i];
+		struct snapshot_process *row = add_row(last, end->tgid, end->start_ns);
+
+		memcpy(row->comm, end->comm, COMM_LEN);
+		row->has_exited = true;
+		row->is_born_traced = end->born_traced;
+		row->open_at_birth = end->open_at_birth;
+		row->fds.is_known = row->fds.is_stable = true;
+		row->fds.open = end->open;
+		row->fds.limit = end->fd_limit;
+		sum_opened(last, row);
+	}
+}
+
+/*
+ * The walk opens, reads and closes a descriptor of ours, so the counters are
+ * read before it; it reads the listeners' drops, so they are read after it.
+ */
+static void take_last(struct tracer *tracer)
+{
+	struct snapshot *last = &tracer->last, again = {};
+	struct snapshot_listener *listeners;
+
+	snapshot_free(last);
+	last->live_ns = tracer->first.live_ns;
+	last->taken_ns = now_ns();
+	assert_int_equal(probes_read(tracer->probes, last), 0);
+	assert_false(last->is_torn);
+	add_ended(tracer, last);
+	assert_int_equal(probes_walk_descriptors(tracer->probes), 0);
+	assert_int_equal(probes_read(tracer->probes, &again), 0);
+	listeners = last->listeners;
+	last->listeners = again.listeners;
+	last->nr_listeners = again.nr_listeners;
+	again.listeners = listeners;
+	snapshot_free(&again);
+	assert_int_equal(probes_each_process(tracer->probes, take_census, last), 0);
+	for (size_t i = 0; i < last->nr_processes; i++) {
+		if (!last->processes[i].has_exited)
+			procfs_comm(last->processes[i].tgid, last->processes[i].comm);
+	}
+}
+
+void end(struct tracer *tracer)
+{
+	take_last(tracer);
+	profile_free(&tracer->profile);
+	assert_int_equal(profile_between(&tracer->profile, &tracer->first, &tracer->last, true), 0);
+	tracer->nr_intervals++;
+	forget_ended(tracer);
+	for (size_t i = 0; i < tracer->profile.nr_processes; i++)
+		check_sums_of(&tracer->profile.processes[i]);
+}
+
+const struct profile *profile_of(const struct tracer *tracer)
+{
+	return &tracer->profile;
+}
+
+static const struct profile_process *find_process(const struct tracer *tracer, pid_t tgid)
+{
+	for (size_t i = 0; i < tracer->profile.nr_processes; i++) {
+		if (tracer->profile.processes[i].tgid == (uint32_t)tgid)
+			return &tracer->profile.processes[i];
+	}
+	return NULL;
+}
+
+bool has_process(const struct tracer *tracer, pid_t tgid)
+{
+	return find_process(tracer, tgid);
+}
+
+const struct profile_process *process_of(const struct tracer *tracer, pid_t tgid)
+{
+	const struct profile_process *process = find_process(tracer, tgid);
+
+	if (!process)
+		fail_msg("process %d is not in the profile", tgid);
+	return process;
+}
+
+const struct profile_process *own_process(const struct tracer *tracer)
+{
+	return process_of(tracer, getpid());
+}
+
+const struct profile_listener *listener_of(const struct profile_process *process, uint64_t inode)
+{
+	for (size_t i = 0; i < process->nr_listeners; i++) {
+		if (process->listeners[i].inode == inode)
+			return &process->listeners[i];
+	}
+	fail_msg("no listener has inode %llu", (unsigned long long)inode);
+	return NULL;
+}

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Medians, spread and pairs; what the modes differ in; the table and the document. */
+#include "unit.h"
+
+#include <jansson.h>
+
+#include "failing.h"
+#include "model/comparison.h"
+#include "model/derive.h"
+#include "report/json.h"
+#include "report/text.h"
+#include "view/comparison.h"
+#include "view/verdict.h"
+
+static const struct comparison_load load = {
+	.connections = 7,
+	.idle = 11,
+	.requests = 13,
+	.repeats = 5,
+	.size_bytes = 4096,
+};
+
+#define REQUESTS (7.0 * 13)
+
+static void begin(struct comparison *comparison, const char *const *names, size_t nr)
+{
+	assert_int_equal(comparison_init(comparison, &load, names, nr), 0);
+	comparison->kernel = "6.1.0";
+}
+
+static void add_times(struct comparison *comparison, bool is_traced, const double *rates, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct comparison_run run = {
+			.is_traced = is_traced,
+			.is_complete = true,
+			.measures = { [MEASURE_RATE] = rates[i] },
+		};
+
+		comparison_add(comparison, 0, &run);
+	}
+}
+
+static void add_counts(struct comparison *comparison, size_t mode, const struct counters *counters)
+{
+	struct comparison_run run = {
+		.is_traced = true,
+		.is_complete = true,
+		.counters = *counters,
+		.measures = { 1e6, 10, 1e6 },
+	};
+
+	comparison_add(comparison, mode, &run);
+	run.is_traced = false;
+	comparison_add(comparison, mode, &run);
+}
+
+static const char *const one_mode[] = { "poll" };
+static const char *const two_modes[] = { "poll", "epoll-edge" };
+
+static void the_median_is_the_one_in_the_middle(void **state)
+{
+	static const double rates[] = { 50, 10, 40, 20, 30 };
+	struct comparison comparison;
+	struct spread spread;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, false, rates, 5);
+	spread = comparison_spread(&comparison.modes[0], MEASURE_RATE, false);
+	assert_float_equal(spread.median, 30, 0);
+	assert_float_equal(spread.min, 10, 0);
+	assert_float_equal(spread.max, 50, 0);
+	assert_float_equal(spread_share(&spread), 20.0 / 30, 1e-9);
+	comparison_free(&comparison);
+}
+
+static void the_median_of_an_even_number_lies_between_two(void **state)
+{
+	static const double rates[] = { 40, 10, 20, 80 };
+	struct comparison comparison;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, true, rates, 4);
+	assert_float_equal(comparison_spread(&comparison.modes[0], MEASURE_RATE, true).median, 30,
+			   0);
+	comparison_free(&comparison);
+}
+
+static void without_a_run_there_is_no_spread(void **state)
+{
+	struct comparison comparison;
+	struct spread spread;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	spread = comparison_spread(&comparison.modes[0], MEASURE_CPU, true);
+	assert_float_equal(spread.median, 0, 0);
+	assert_float_equal(spread_share(&spread), 0, 0);
+	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_CPU), 0, 0);
+	comparison_free(&comparison);
+}
+
+/* The machine got four times faster meanwhile; each pair says that tracing costs a half. */
+static void a_change_is_that_of_pairs_and_not_of_medians(void **state)
+{
+	static const double untraced[] = { 100, 200, 400 };
+	static const double traced[] = { 50, 100, 800 };
+	struct comparison comparison;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, false, untraced, 3);
+	add_times(&comparison, true, traced, 3);
+	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_RATE), -0.5, 1e-9);
+	comparison_free(&comparison);
+}
+
+static void a_pair_without_a_base_is_left_out(void **state)
+{
+	static const double untraced[] = { 0, 100 };
+	static const double traced[] = { 50, 150 };
+	struct comparison comparison;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, false, untraced, 2);
+	add_times(&comparison, true, traced, 2);
+	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_RATE), 0.5, 1e-9);
+	comparison_free(&comparison);
+}
+
+static void spreads_that_touch_are_not_apart(void **state)
+{
+	const struct spread low = { 2, 1, 3 }, touching = { 4, 3, 5 }, high = { 5, 4, 6 };
+
+	(void)state;
+	assert_false(spreads_are_apart(&low, &touching));
+	assert_true(spreads_are_apart(&low, &high));
+	assert_true(spreads_are_apart(&high, &low));
+}
+
+static void counts_are_those_of_the_traced_runs(void **state)
+{
+	const struct counters counters = { .accept.accepted = 18 };
+	struct comparison comparison;
+	const struct comparison_mode *mode;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_counts(&comparison, 0, &counters);
+	add_counts(&comparison, 0, &counters);
+	mode = &comparison.modes[0];
+	assert_int_equal(mode->requests, 2 * 7 * 13);
+	assert_int_equal(mode->counters.accept.accepted, 36);
+	assert_float_equal(comparison_per_request(mode, count_accepted), 18 / REQUESTS, 1e-9);
+	assert_true(mode->is_complete);
+	comparison_free(&comparison);
+}
+
+static void one_loss_marks_its_mode(void **state)
+{
+	struct comparison_run run = { .is_traced = true, .is_complete = false };
+	struct comparison comparison;
+
+	(void)state;
+	begin(&comparison, two_modes, 2);
+	comparison_add(&comparison, 1, &run);
+	run.is_complete = true;
+	comparison_add(&comparison, 0, &run);
+	comparison_add(&comparison, 1, &run);
+	assert_true(comparison.modes[0].is_complete);
+	assert_false(comparison.modes[1].is_complete);
+	comparison_free(&comparison);
+}
+
+static const struct counters few_calls = {
+	.waits[WAIT_POLL] = { .ready = 13,
+			      .watched = 1300,
+			      .in_bytes = 10400,
+			      .out_bytes = 2600,
+			      .ready_hist = { [1] = 13 } },
+	.io[IO_READ][KIND_SOCKET] = { .moved = 91, .bytes = 910 },
+};
+static const struct counters more_calls = {
+	.waits[WAIT_EPOLL] = { .ready = 17,
+			       .watched = 1700,
+			       .out_bytes = 204,
+			       .ready_hist = { [1] = 17 } },
+	.io[IO_READ][KIND_SOCKET] = { .moved = 91, .bytes = 910, .again = 91 },
+};
+
+static void a_contrast_names_both_ends_and_the_part_that_rose_most(void **state)
+{
+	static count_fn *const parts[] = { count_waits, count_socket_reads_again,
+					   count_socket_reads_done };
+	struct comparison comparison;
+	struct contrast contrast;
+
+	(void)state;
+	begin(&comparison, two_modes, 2);
+	add_counts(&comparison, 0, &few_calls);
+	add_counts(&comparison, 1, &more_calls);
+	contrast = comparison_contrast(&comparison, all_calls, parts, ARRAY_SIZE(parts));
+	assert_ptr_equal(contrast.most, &comparison.modes[1]);
+	assert_ptr_equal(contrast.least, &comparison.modes[0]);
+	assert_int_equal(contrast.part, 1);
+	assert_float_equal(contrast.gap, (199.0 - 104) / 199, 1e-9);
+	comparison_free(&comparison);
+}
+
+static void modes_that_do_the_same_have_no_gap(void **state)
+{
+	struct comparison comparison;
+
+	(void)state;
+	begin(&comparison, two_modes, 2);
+	add_counts(&comparison, 0, &few_calls);
+	add_counts(&comparison, 1, &few_calls);
+	assert_float_equal(comparison_contrast(&comparison, all_calls, NULL, 0).gap, 0, 0);
+	assert_float_equal(comparison_contrast(&comparison, count_splice, NULL, 0).gap, 0, 0);
+	comparison_free(&comparison);
+}
+
+/* ---- the view ---- */
+
+/* What is printed; the caller frees it. */
+static char *text_of(const struct comparison *comparison)
+{
+	struct sheet sheet = {};
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	assert_int_equal(comparison_make(&sheet, comparison), 0);
+	assert_int_equal(text_print(&sheet, out), 0);
+	sheet_free(&sheet);
+	fclose(out);
+	return text;
+}
+
+static void assert_says(const char *text, const char *words)
+{
+	if (!text || !strstr(text, words))
+		fail_msg("no \"%s\" in:\n%s", words, text ? text : "nothing");
+}
+
+static void a_scan_for_nothing_is_said_with_its_price(void **state)
+{
+	struct comparison comparison;
+	char *text;
+
+	(void)state;
+	begin(&comparison, two_modes, 2);
+	add_counts(&comparison, 0, &few_calls);
+	add_counts(&comparison, 1, &more_calls);
+	text = text_of(&comparison);
+	assert_says(text, "poll was handed 100 descriptors at each wait to find 1.00 ready,");
+	assert_says(text, "143 B of control data a request");
+	free(text);
+	comparison_free(&comparison);
+}
+
+static void more_calls_are_said_with_the_calls_that_they_are(void **state)
+{
+	static const char *const names[] = { "epoll-level", "epoll-edge" };
+	struct counters level = more_calls;
+	struct comparison comparison;
+	char *text;
+
+	(void)state;
+	level.io[IO_READ][KIND_SOCKET].again = 0;
+	begin(&comparison, names, 2);
+	add_counts(&comparison, 0, &level);
+	add_counts(&comparison, 1, &more_calls);
+	text = text_of(&comparison);
+	assert_says(text, "epoll-edge made 2.19 system calls a request, epoll-level 1.19.");
+	assert_says(text, "1.00 against 0.00.");
+	free(text);
+	comparison_free(&comparison);
+}
+
+static void the_same_is_called_the_same(void **state)
+{
+	static const char *const names[] = { "epoll-level", "epoll-edge" };
+	struct comparison comparison;
+	char *text;
+
+	(void)state;
+	begin(&comparison, names, 2);
+	add_counts(&comparison, 0, &more_calls);
+	add_counts(&comparison, 1, &more_calls);
+	text = text_of(&comparison);
+	assert_says(text, "within 2 %");
+	assert_says(text, "does not say which mode is cheaper");
+	free(text);
+	comparison_free(&comparison);
+}
+
+static void a_loss_is_said_at_the_top(void **state)
+{
+	struct comparison_run run = { .is_traced = true, .is_complete = false };
+	struct comparison comparison;
+	char *text;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	comparison_add(&comparison, 0, &run);
+	text = text_of(&comparison);
+	assert_says(text, "INCOMPLETE\n");
+	assert_says(text, "LOST       counts of poll\n");
+	free(text);
+	comparison_free(&comparison);
+}
+
+static void all_modes_with_large_numbers_fit_80_columns(void **state)
+{
+	static const char *const names[] = {
+		"select", "poll", "epoll-level", "epoll-edge", "epoll-oneshot",
+		"copy",	  "mmap", "sendfile",	 "splice",
+	};
+	const struct counters counters = {
+		.waits[WAIT_EPOLL] = { .ready = 1,
+				       .timeouts = 1,
+				       .empty_polls = 1,
+				       .ready_hist = { [1] = 1 } },
+		.io[IO_SENDFILE][KIND_SOCKET] = { .moved = 91999999,
+						  .bytes = 1ULL << 36,
+						  .again = 9 },
+		.io[IO_WRITE][KIND_SOCKET] = { .moved = 91, .bytes = 1ULL << 36, .again = 91 },
+		.io[IO_SPLICE][KIND_SOCKET] = { .moved = 91 },
+		.epoll_ctl.add = 3,
+	};
+	struct comparison comparison;
+	char *text, *rest, *line;
+
+	(void)state;
+	begin(&comparison, names, ARRAY_SIZE(names));
+	comparison.is_without_select = true;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		add_counts(&comparison, i, &counters);
+	rest = text = text_of(&comparison);
+	while ((line = strsep(&rest, "\n"))) {
+		if (strlen(line) > 80)
+			fail_msg("%zu columns: %s", strlen(line), line);
+	}
+	free(text);
+	comparison_free(&comparison);
+}
+
+static json_t *document_of(const struct comparison *comparison)
+{
+	struct json_writer *writer = json_writer_new();
+	char *text = NULL;
+	json_t *document;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	comparison_write(comparison, json_writer_base(writer));
+	assert_int_equal(json_writer_print(writer, out, true), 0);
+	fclose(out);
+	document = json_loads(text, 0, NULL);
+	assert_non_null(document);
+	json_writer_free(writer);
+	free(text);
+	return document;
+}
+
+static void the_document_has_sums_means_and_spreads(void **state)
+{
+	static const double untraced[] = { 100, 300, 200 };
+	static const double traced[] = { 50, 150, 100 };
+	struct comparison comparison;
+	json_t *document, *mode;
+	json_int_t calls;
+	double median, min, max, change, each;
+	int complete;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, false, untraced, 3);
+	add_times(&comparison, true, traced, 3);
+	comparison.modes[0].counters = few_calls;
+	document = document_of(&comparison);
+	assert_int_equal(
+		json_unpack(document, "{s:b, s:[o]}", "complete", &complete, "modes", &mode), 0);
+	assert_true(complete);
+	assert_int_equal(json_unpack(mode, "{s:{s:I}, s:{s:F}, s:{s:{s:F}, s:{s:F, s:F}, s:F}}",
+				     "totals", "calls", &calls, "per_request", "socket_reads",
+				     &each, "requests_per_second", "traced", "median", &median,
+				     "untraced", "min", &min, "max", &max, "change", &change),
+			 0);
+	assert_int_equal(calls, 104);
+	assert_float_equal(each, 91 / (3 * REQUESTS), 1e-6);
+	assert_float_equal(median, 100, 0);
+	assert_float_equal(min, 100, 0);
+	assert_float_equal(max, 300, 0);
+	assert_float_equal(change, -0.5, 1e-6);
+	json_decref(document);
+	comparison_free(&comparison);
+}
+
+static void what_cannot_be_divided_is_left_out(void **state)
+{
+	struct comparison comparison;
+	json_t *document, *mode;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	document = document_of(&comparison);
+	mode = json_array_get(json_object_get(document, "modes"), 0);
+	assert_non_null(mode);
+	assert_null(json_object_get(mode, "ready_per_wakeup"));
+	assert_null(json_object_get(mode, "zero_copy_share"));
+	json_decref(document);
+	comparison_free(&comparison);
+}
+
+/* 0 or what went wrong. */
+static int compare_and_print(void *context)
+{
+	struct comparison comparison;
+	struct sheet sheet = {};
+	int err = comparison_init(&comparison, &load, two_modes, 2);
+
+	(void)context;
+	comparison.kernel = "6.1.0";
+	if (!err)
+		err = comparison_make(&sheet, &comparison);
+	sheet_free(&sheet);
+	comparison_free(&comparison);
+	return err;
+}
+
+static void each_allocation_may_fail(void **state)
+{
+	(void)state;
+	failing_each(compare_and_print, NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_median_is_the_one_in_the_middle),
+		cmocka_unit_test(the_median_of_an_even_number_lies_between_two),
+		cmocka_unit_test(without_a_run_there_is_no_spread),
+		cmocka_unit_test(a_change_is_that_of_pairs_and_not_of_medians),
+		cmocka_unit_test(a_pair_without_a_base_is_left_out),
+		cmocka_unit_test(spreads_that_touch_are_not_apart),
+		cmocka_unit_test(counts_are_those_of_the_traced_runs),
+		cmocka_unit_test(one_loss_marks_its_mode),
+		cmocka_unit_test(a_contrast_names_both_ends_and_the_part_that_rose_most),
+		cmocka_unit_test(modes_that_do_the_same_have_no_gap),
+		cmocka_unit_test(a_scan_for_nothing_is_said_with_its_price),
+		cmocka_unit_test(more_calls_are_said_with_the_calls_that_they_are),
+		cmocka_unit_test(the_same_is_called_the_same),
+		cmocka_unit_test(a_loss_is_said_at_the_top),
+		cmocka_unit_test(all_modes_with_large_numbers_fit_80_columns),
+		cmocka_unit_test(the_document_has_sums_means_and_spreads),
+		cmocka_unit_test(what_cannot_be_divided_is_left_out),
+		cmocka_unit_test(each_allocation_may_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

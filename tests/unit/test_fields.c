@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The tables of keys: nothing stored is without a key, and no key stands twice. */
+#include "unit.h"
+
+#include "model/fields.h"
+
+static const struct {
+	const char *name;
+	const struct field *fields;
+	size_t bytes; /* of the group */
+} groups[] = {
+	{ "wait", wait_fields, sizeof(struct wait_counters) },
+	{ "epoll_ctl", epoll_ctl_fields, sizeof(struct epoll_ctl_counters) },
+	{ "accept", accept_fields, sizeof(struct accept_counters) },
+	{ "io", io_fields, sizeof(struct io_counters) },
+	{ "copies", copies_fields, sizeof(struct counters) },
+	{ "fds", fds_fields, sizeof(struct fd_counters) },
+	{ "listener", listener_fields, sizeof(struct profile_listener) },
+	{ "now", now_fields, sizeof(struct profile_now) },
+};
+
+static void every_key_is_unique_in_its_group_and_explained(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		for (const struct field *field = groups[i].fields; field->key; field++) {
+			assert_non_null(field->help);
+			for (const struct field *other = field + 1; other->key; other++)
+				assert_string_not_equal(field->key, other->key);
+		}
+	}
+}
+
+static void units_are_in_the_keys(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		for (const struct field *field = groups[i].fields; field->key; field++) {
+			const char *hist = strstr(field->key, "_hist");
+			const char *ns = strstr(field->key, "_ns");
+			const char *bytes = strstr(field->key, "bytes");
+
+			assert_int_equal(field->unit == UNIT_HIST, hist != NULL);
+			if (field->unit != UNIT_HIST) {
+				assert_int_equal(field->unit == UNIT_NS, ns != NULL);
+				assert_int_equal(field->unit == UNIT_BYTES, bytes != NULL);
+			}
+		}
+	}
+}
+
+static size_t words_of(const struct field *field)
+{
+	return field->derive ? 0 : field->unit == UNIT_HIST ? field->buckets : 1;
+}
+
+static void every_stored_counter_has_one_key(void **state)
+{
+	/* of accept, what marks the process inexact; of io, the one fact that is calls - the rest */
+	const size_t without_key[ARRAY_SIZE(groups)] = { [2] = 1, [3] = 1 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		size_t words = without_key[i];
+
+		for (const struct field *field = groups[i].fields; field->key; field++) {
+			assert_true(field->offset + 8 * words_of(field) <= groups[i].bytes);
+			words += words_of(field);
+		}
+		if (groups[i].fields != copies_fields && groups[i].fields != listener_fields)
+			assert_int_equal(words * 8, groups[i].bytes);
+	}
+}
+
+static void a_stored_field_is_where_the_table_says(void **state)
+{
+	struct fd_counters fds = { .opened = 7, .closed = 11 };
+	struct wait_counters wait = { .ready_hist = { [3] = 13 } };
+
+	(void)state;
+	assert_int_equal(field_value(&fds_fields[0], &fds), 7);
+	assert_int_equal(field_value(&fds_fields[1], &fds), 11);
+	for (const struct field *field = wait_fields; field->key; field++) {
+		if (!strcmp(field->key, "ready_hist"))
+			assert_int_equal(field_hist(field, &wait)[3], 13);
+		if (!strcmp(field->key, "wakeups"))
+			assert_int_equal(field_value(field, &wait), 13);
+	}
+}
+
+static void only_capacity_and_saturated_are_for_epoll_alone(void **state)
+{
+	(void)state;
+	for (const struct field *field = wait_fields; field->key; field++) {
+		assert_int_equal(field_is_for_epoll(field),
+				 !strcmp(field->key, "capacity") ||
+					 !strcmp(field->key, "saturated"));
+		assert_int_equal(field_is_of_watched(field), !strncmp(field->key, "watched", 7));
+	}
+}
+
+static void trailing_zeros_are_no_part_of_a_histogram(void **state)
+{
+	const uint64_t hist[4] = { 0, 7, 0, 0 };
+
+	(void)state;
+	assert_int_equal(hist_length(hist, 4), 2);
+	assert_int_equal(hist_length(hist, 1), 0);
+	assert_int_equal(hist_total(hist, 4), 7);
+}
+
+static void what_is_added_and_subtracted_is_as_before(void **state)
+{
+	struct counters sum = {}, part;
+
+	(void)state;
+	memset(&part, 0x5a, sizeof(part));
+	assert_true(counters_is_empty(&sum, sizeof(sum)));
+	counters_add(&sum, &part);
+	assert_memory_equal(&sum, &part, sizeof(sum));
+	counters_subtract(&sum, &part);
+	assert_true(counters_is_empty(&sum, sizeof(sum)));
+}
+
+static void every_family_and_kind_has_a_name(void **state)
+{
+	(void)state;
+	for (int i = 0; i < WAIT_FAMILIES; i++)
+		assert_non_null(wait_names[i]);
+	for (int i = 0; i < IO_FAMILIES; i++)
+		assert_non_null(io_names[i]);
+	for (int i = 0; i < FD_KINDS; i++)
+		assert_non_null(kind_names[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_key_is_unique_in_its_group_and_explained),
+		cmocka_unit_test(units_are_in_the_keys),
+		cmocka_unit_test(every_stored_counter_has_one_key),
+		cmocka_unit_test(a_stored_field_is_where_the_table_says),
+		cmocka_unit_test(only_capacity_and_saturated_are_for_epoll_alone),
+		cmocka_unit_test(trailing_zeros_are_no_part_of_a_histogram),
+		cmocka_unit_test(what_is_added_and_subtracted_is_as_before),
+		cmocka_unit_test(every_family_and_kind_has_a_name),
+	};
+
+	return cmocka_run_group_tests_name("fields", tests, NULL, NULL);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a server did, in sums that do not ask by which call it waited: so that
+ * servers which wait in different ways can stand side by side.
+ */
+#ifndef FDSCOPE_QUANTITIES_H
+#define FDSCOPE_QUANTITIES_H
+
+#include <fdscope/counters.h>
+#include <stdint.h>
+
+/* Something that was done so many times, or to so many bytes. */
+typedef uint64_t count_fn(const struct counters *counters);
+
+count_fn count_wakeups;
+count_fn count_ready;
+count_fn count_timeouts;
+count_fn count_empty_polls;
+count_fn count_waits;
+count_fn count_watching_waits; /* those that add to watched: that did not fail */
+count_fn count_watched;
+count_fn count_handed; /* descriptors given to poll and select, wait by wait; epoll is given none */
+count_fn count_ctl;
+count_fn count_accepts;
+count_fn count_accepted;
+count_fn count_socket_reads;
+count_fn count_socket_reads_again; /* that found nothing */
+count_fn count_socket_reads_done;
+count_fn count_other_reads; /* not of sockets */
+count_fn count_writes;
+count_fn count_sendfile;
+count_fn count_splice;
+count_fn count_sends_again; /* to sockets, in any way, that would have blocked */
+count_fn count_copied;	    /* bytes, both ways */
+count_fn count_payload;	    /* of these, not control data */
+
+#endif
