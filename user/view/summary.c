@@ -102,32 +102,39 @@ static void add_returns(struct sheet *sheet, const char *name, const struct wait
 	say_count(&words, wait->empty_polls, "empty poll", "empty polls");
 	say_count(&words, wait->interrupted, "interrupted", "interrupted");
 	say_count(&words, wait->failed, "failed", "failed");
-	say_count(&words, wait->saturated, "took all it had room for",
-		  "took all they had room for");
+	say_count(&words, wait->saturated, "full batch", "full batches");
 	sheet_line(sheet, name, "%s", words.text);
 }
 
-static void add_wait_times(struct sheet *sheet, const struct wait_counters *wait)
+/* The share is of the interval: above 100 % when several threads wait at once. */
+static void add_wait_times(struct sheet *sheet, const struct wait_counters *wait,
+			   uint64_t duration_ns)
 {
 	uint64_t calls = wait_calls(wait);
-	char total[UNITS_LEN], each[UNITS_LEN], slept[UNITS_LEN], cpu[UNITS_LEN];
+	char total[UNITS_LEN], share[UNITS_LEN], each[UNITS_LEN], slept[UNITS_LEN], cpu[UNITS_LEN];
+	struct words words = {};
 
-	sheet_line(sheet, " waiting",
-		   "%s in all, %s a call; slept in %s of them; %s of it runnable, without a CPU",
-		   format_ns(total, wait->wait_ns), format_ns(each, mean(wait->wait_ns, calls)),
-		   format_share(slept, wait->sleeps, calls), format_ns(cpu, wait->runqueue_ns));
+	say(&words, "%s in all (%s), %s a call; slept in %s of calls",
+	    format_ns(total, wait->wait_ns), format_share(share, wait->wait_ns, duration_ns),
+	    format_ns(each, mean(wait->wait_ns, calls)), format_share(slept, wait->sleeps, calls));
+	if (wait->runqueue_ns > wait->wait_ns / 100)
+		say(&words, "; %s of it runnable, without a CPU", format_ns(cpu, wait->runqueue_ns));
+	sheet_line(sheet, " waiting", "%s", words.text);
 }
 
-static void add_busy_times(struct sheet *sheet, const struct wait_counters *wait)
+static void add_busy_times(struct sheet *sheet, const struct wait_counters *wait,
+			   uint64_t duration_ns)
 {
 	const uint64_t *hist = (const uint64_t *)wait->busy_ns_hist;
 	uint64_t turns = hist_total(hist, HIST_NS_BUCKETS);
-	char total[UNITS_LEN], each[UNITS_LEN], tail[UNITS_LEN], most[UNITS_LEN];
+	char total[UNITS_LEN], share[UNITS_LEN], each[UNITS_LEN], tail[UNITS_LEN], most[UNITS_LEN];
 
 	if (!turns)
 		return;
-	sheet_line(sheet, " busy", "%s in all, %s a turn; 99 %% of turns within %s, all within %s",
-		   format_ns(total, wait->busy_ns), format_ns(each, mean(wait->busy_ns, turns)),
+	sheet_line(sheet, " busy", "%s in all (%s), %s a turn; 99 %% within %s, all within %s",
+		   format_ns(total, wait->busy_ns),
+		   format_share(share, wait->busy_ns, duration_ns),
+		   format_ns(each, mean(wait->busy_ns, turns)),
 		   format_ns(tail, hist_quantile(hist, HIST_NS_BUCKETS, 990)),
 		   format_ns(most, hist_quantile(hist, HIST_NS_BUCKETS, 1000)));
 }
@@ -139,8 +146,8 @@ static void add_wait(struct sheet *sheet, enum wait_family family, const struct 
 		return;
 	add_returns(sheet, wait_names[family], wait, duration_ns);
 	if (wait_calls(wait))
-		add_wait_times(sheet, wait);
-	add_busy_times(sheet, wait);
+		add_wait_times(sheet, wait, duration_ns);
+	add_busy_times(sheet, wait, duration_ns);
 	if (!hist)
 		return;
 	sheet_hist(sheet, "ready descriptors a wakeup", false, (const uint64_t *)wait->ready_hist,
@@ -246,7 +253,7 @@ static void add_all_io(struct sheet *sheet, const struct counters *counters)
 		for (int kind = 0; kind < IO_KINDS; kind++) {
 			const struct io_counters *io = &counters->io[family][kind];
 
-			if (counters_is_empty(io, sizeof(*io)))
+			if (!io_calls(io))
 				continue;
 			add_io(sheet, label, kind, io);
 			label = "";
@@ -260,7 +267,7 @@ static void add_copies(struct sheet *sheet, const struct counters *counters)
 
 	if (!user_to_kernel_bytes(counters) && !kernel_to_user_bytes(counters))
 		return;
-	sheet_line(sheet, "copied", "%s into the kernel, %s out of it; %s of this is control data",
+	sheet_line(sheet, "copied", "%s to the kernel, %s from it (%s control data)",
 		   format_bytes(in, user_to_kernel_bytes(counters)),
 		   format_bytes(out, kernel_to_user_bytes(counters)),
 		   format_bytes(control, control_bytes(counters)));
