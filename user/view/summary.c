@@ -118,7 +118,8 @@ static void add_wait_times(struct sheet *sheet, const struct wait_counters *wait
 	    format_ns(total, wait->wait_ns), format_share(share, wait->wait_ns, duration_ns),
 	    format_ns(each, mean(wait->wait_ns, calls)), format_share(slept, wait->sleeps, calls));
 	if (wait->runqueue_ns > wait->wait_ns / 100)
-		say(&words, "; %s of it runnable, without a CPU", format_ns(cpu, wait->runqueue_ns));
+		say(&words, "; %s of it runnable, without a CPU",
+		    format_ns(cpu, wait->runqueue_ns));
 	sheet_line(sheet, " waiting", "%s", words.text);
 }
 
@@ -132,8 +133,7 @@ static void add_busy_times(struct sheet *sheet, const struct wait_counters *wait
 	if (!turns)
 		return;
 	sheet_line(sheet, " busy", "%s in all (%s), %s a turn; 99 %% within %s, all within %s",
-		   format_ns(total, wait->busy_ns),
-		   format_share(share, wait->busy_ns, duration_ns),
+		   format_ns(total, wait->busy_ns), format_share(share, wait->busy_ns, duration_ns),
 		   format_ns(each, mean(wait->busy_ns, turns)),
 		   format_ns(tail, hist_quantile(hist, HIST_NS_BUCKETS, 990)),
 		   format_ns(most, hist_quantile(hist, HIST_NS_BUCKETS, 1000)));
