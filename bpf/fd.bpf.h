@@ -14,6 +14,7 @@
 #define S_IFREG		    0100000
 #define S_IFIFO		    0010000
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
+#define PID_FS_MAGIC	    0x50494446
 
 /* The current task's file at @fd, or NULL. Valid until the program returns. */
 static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
@@ -32,11 +33,12 @@ static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 /*
  * What io counts @file as. Since 6.16 the inode that eventfd, timerfd and epoll
  * share calls itself a regular file ("anon_inode: use a proper mode
- * internally"): its file system tells.
+ * internally"), that of a pidfd since 6.9: their file systems tell, as stat(2) does.
  */
 static __always_inline __u32 file_kind(struct file *file)
 {
 	struct inode *inode;
+	__u64 magic;
 
 	if (!file)
 		return KIND_OTHER;
@@ -47,8 +49,9 @@ static __always_inline __u32 file_kind(struct file *file)
 	case S_IFIFO:
 		return KIND_PIPE;
 	case S_IFREG:
-		return READ(READ(inode, i_sb), s_magic) == ANON_INODE_FS_MAGIC ? KIND_OTHER
-									       : KIND_FILE;
+		magic = READ(READ(inode, i_sb), s_magic);
+		return magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ? KIND_OTHER
+									     : KIND_FILE;
 	default:
 		return KIND_OTHER;
 	}

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,41 @@ struct opening {
 	long args[5];
 	bool may_be_missing; /* not in every kernel, or not allowed everywhere */
 };
+
+static const char *kind_by_fstat(int fd)
+{
+	struct stat stat;
+
+	must(fstat(fd, &stat), "fstat");
+	return S_ISSOCK(stat.st_mode)	? "socket"
+	       : S_ISFIFO(stat.st_mode) ? "pipe"
+	       : S_ISREG(stat.st_mode)	? "file"
+					: "other";
+}
+
+static uint64_t reads_of(const struct tracer *tracer, const char *kind, const char *key)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "io.read.%s.%s", kind, key);
+	return value_of(tracer, own_process(tracer), name);
+}
+
+/* Whatever comes of a read of nothing, it goes to the kind that fstat tells. */
+static void check_kind(struct tracer *tracer, int fd, const char *name)
+{
+	const char *kind = kind_by_fstat(fd);
+
+	fcntl(fd, F_SETFL, O_NONBLOCK); /* refused by O_PATH, which cannot be read either */
+	begin(tracer);
+	if (syscall(SYS_read, fd, NULL, 0) > 0)
+		fail_msg("%s: read something", name);
+	end(tracer);
+	if (reads_of(tracer, kind, "failed") + reads_of(tracer, kind, "again") +
+		    reads_of(tracer, kind, "size_hist[0]") !=
+	    1)
+		fail_msg("%s: not counted as %s", name, kind);
+}
 
 static void check_opening(struct tracer *tracer, const struct opening *opening, const int pair[2])
 {
@@ -54,6 +90,7 @@ static void check_opening(struct tracer *tracer, const struct opening *opening, 
 		close(pair[0]);
 		close(pair[1]);
 	} else if (result >= 0) {
+		check_kind(tracer, result, opening->name);
 		close(result);
 	}
 }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,8 +19,9 @@ struct output {
 	const struct options *options;
 	bool is_series; /* JSON: a profile a line */
 	struct json_writer *json;
-	FILE *file;	 /* NULL without -o, or when what is there is no regular file's name */
-	char *temporary; /* renamed to options->output in the end; NULL: written in place */
+	FILE *file;	 /* NULL without -o */
+	bool is_regular; /* or, with -o, a pipe or device that is written to as it is */
+	char *temporary; /* renamed to options->output in the end; NULL: has no name yet */
 };
 
 /* /dev/stdout, a pipe: written to as it is, nothing can be left half done behind a name. */
@@ -30,30 +32,74 @@ static bool is_special(const char *path)
 	return !stat(path, &st) && !S_ISREG(st.st_mode);
 }
 
+/* In the directory of @path, but without a name: nothing is left behind, however we end. */
+static int open_unnamed(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash ? strndup(path, slash - path + 1) : strdup(".");
+	int fd = directory ? open(directory, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666) : -1;
+	int err = errno;
+
+	free(directory);
+	errno = err;
+	return fd;
+}
+
+/* For file systems that know no unnamed files. */
+static int open_temporary(struct output *output, const char *path)
+{
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	if (asprintf(&output->temporary, "%s.XXXXXX", path) < 0)
+		output->temporary = NULL;
+	fd = output->temporary ? mkostemp(output->temporary, O_CLOEXEC) : -1;
+	if (fd < 0) {
+		free(output->temporary);
+		output->temporary = NULL;
+	} else {
+		fchmod(fd, 0666 & ~mask);
+	}
+	return fd;
+}
+
 static int open_file(struct output *output, const char *path)
 {
-	if (is_special(path)) {
+	if (!*path || is_special(path)) {
 		output->file = fopen(path, "we");
 	} else {
-		mode_t mask = umask(0);
-		int fd;
+		int fd = open_unnamed(path);
 
-		umask(mask);
-		if (asprintf(&output->temporary, "%s.XXXXXX", path) < 0)
-			output->temporary = NULL;
-		fd = output->temporary ? mkostemp(output->temporary, O_CLOEXEC) : -1;
-		if (fd < 0) {
-			free(output->temporary);
-			output->temporary = NULL;
-		} else {
-			fchmod(fd, 0666 & ~mask);
+		output->is_regular = true;
+		if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+			fd = open_temporary(output, path);
+		if (fd >= 0)
 			output->file = fdopen(fd, "w");
-		}
 	}
 	if (output->file)
 		return 0;
 	log_err(errno, "write %s", path);
 	return EXIT_USAGE;
+}
+
+/* A name to be renamed from: an unnamed file cannot take another's place. */
+static int name_file(struct output *output, FILE *file, const char *path)
+{
+	char unnamed[32];
+	char *name;
+
+	if (asprintf(&name, "%s.%d", path, getpid()) < 0)
+		return -ENOMEM;
+	snprintf(unnamed, sizeof(unnamed), "/proc/self/fd/%d", fileno(file));
+	if (linkat(AT_FDCWD, unnamed, AT_FDCWD, name, AT_SYMLINK_FOLLOW)) {
+		int err = -errno;
+
+		free(name);
+		return err;
+	}
+	output->temporary = name;
+	return 0;
 }
 
 int output_open(struct output **out, const struct options *options, bool is_series)
@@ -135,8 +181,10 @@ int output_finish(struct output *output)
 		return 0;
 	output->file = NULL;
 	/* The disk may be full, or the file remote: only a successful fsync and close say it is whole. */
-	if (fflush(file) || (output->temporary && fsync(fileno(file))))
+	if (fflush(file) || (output->is_regular && fsync(fileno(file))))
 		err = errno;
+	if (!err && output->is_regular && !output->temporary)
+		err = -name_file(output, file, path);
 	if (fclose(file) && !err)
 		err = errno;
 	if (!err && output->temporary && rename(output->temporary, path))

@@ -351,13 +351,18 @@ static int drop_gone(void *context, uint32_t tgid, const struct process *process
 /* From here on everything is counted; what was open before is noted. */
 static int go_live(struct live *live)
 {
-	int err = probes_attach(live->probes);
+	int code;
 
-	if (err)
+	if (probes_attach(live->probes))
 		return EXIT_NO_MEASURE;
 	live->live_ns = observer_now_ns();
 	observer_go_live(live->observer, live->live_ns);
 	live->start = time(NULL);
+	if (targets_find_late(live->watch, &live->named))
+		return log_fail(EXIT_NO_MEASURE, "look for the targets' new children in /proc");
+	code = add_targets(live);
+	if (code)
+		return code;
 	probes_each_process(live->probes, drop_gone, live);
 	if (has_fixed_targets(live->watch) && !probes_has_targets(live->probes))
 		return log_fail(EXIT_NO_MEASURE,
@@ -404,7 +409,12 @@ static int start(struct live *live)
 		return code;
 	if (!live->watch->is_timed_by_caller)
 		say_tracing(live);
-	return live->watch->command ? child_release(&live->child, live->watch->command) : 0;
+	if (!live->watch->command)
+		return 0;
+	code = child_release(&live->child, live->watch->command);
+	live->start = time(NULL);
+	live->first.taken_ns = observer_now_ns(); /* nothing was counted before its execve */
+	return code;
 }
 
 int source_open_live(struct source **out, const struct watch *watch)

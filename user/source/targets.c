@@ -85,3 +85,10 @@ int targets_find(const struct watch *watch, struct id_list *out)
 		code = find_by_cgroup(watch, out);
 	return code;
 }
+
+int targets_find_late(const struct watch *watch, struct id_list *list)
+{
+	int err = watch->comm ? procfs_by_comm(watch->comm, list) : 0;
+
+	return err ? err : procfs_add_descendants(list);
+}

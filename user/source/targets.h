@@ -13,4 +13,10 @@
  */
 int targets_find(const struct watch *watch, struct id_list *out);
 
+/*
+ * Adds who has come since: children born and names taken while the probes were
+ * being attached. Silent: who is gone meanwhile is gone. 0 or -errno.
+ */
+int targets_find_late(const struct watch *watch, struct id_list *list);
+
 #endif
