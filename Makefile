@@ -76,7 +76,7 @@ WRAPPED      = malloc calloc realloc reallocarray strdup asprintf vasprintf
 WRAP         = $(WRAPPED:%=-Wl,--wrap=%)
 # What runs without a kernel to look at; the rest of user/source needs libbpf.
 PURE_OBJS    = $(filter $(addprefix $(B)/user/,options.o base/% model/% view/% report/% \
-		 commands/output.o source/source.o source/saved.o source/decode%),$(TOOL_OBJS))
+		 commands/measure.o commands/output.o source/source.o source/saved.o source/decode%),$(TOOL_OBJS))
 
 $(B)/tests/%.o: tests/%.c
 	$(call say,CC,$@)
@@ -130,6 +130,11 @@ $(B)/tests/bpf/run: $(BPF_TEST_OBJS)
 
 test-bpf: $(B)/tests/bpf/run	## each program loads and counts exactly (root; 77: skipped)
 	$(Q)$<
+
+test-e2e: all		## the tool, the server and the client as a user runs them (root for most)
+	$(Q)FDSCOPE_BUILD=$(B) tests/run
+
+check: test asan test-bpf test-e2e	## everything that this machine can
 
 $(B)/bench/turn: tests/bench/turn.c
 	$(call say,CC,$@)
@@ -189,4 +194,4 @@ help:			## show this
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps demo test test-bpf unit golden golden-update lint asan coverage install uninstall readme format bench clean help
+.PHONY: all check deps demo test test-bpf test-e2e unit golden golden-update lint asan coverage install uninstall readme format bench clean help

@@ -72,29 +72,53 @@ static __always_inline __u32 queue_depth(struct listener *row, struct sock *sk)
 	return row->family == AF_UNIX ? READ(sk, sk_receive_queue.qlen) : READ(sk, sk_ack_backlog);
 }
 
+static __always_inline bool is_listening(struct sock *sk)
+{
+	return READ(sk, __sk_common.skc_state) == TCP_LISTEN;
+}
+
+/*
+ * The row of the listening socket @file as the process @tgid that started at
+ * @start_ns uses it, its queue read afresh. NULL when @file is no such socket,
+ * or with @is_lost set when the table is full.
+ */
+static __always_inline struct listener *listener_of(struct file *file, __u32 tgid, __u64 start_ns,
+						    bool *is_lost)
+{
+	struct listener_key key = { .process_start_ns = start_ns, .tgid = tgid };
+	struct listener *row;
+	struct sock *sk;
+
+	*is_lost = false;
+	if (file_kind(file) != KIND_SOCKET)
+		return NULL;
+	sk = file_sock(file);
+	if (!sk || !is_listening(sk))
+		return NULL;
+	key.inode = READ(READ(file, f_inode), i_ino);
+	row = listener_row(&key, sk);
+	if (row)
+		read_queue(row, sk);
+	*is_lost = !row;
+	return row;
+}
+
+/* A result of accept; the socket may have been closed by another thread meanwhile. */
 static __always_inline void count_on_listener(struct thread *thread, struct task_struct *task,
 					      __u32 fd, bool accepted)
 {
 	struct file *file = file_of(task, fd);
-	struct listener_key key = {
-		.process_start_ns = thread->process_start_ns,
-		.tgid = thread->tgid,
-	};
 	struct listener *row;
-	struct sock *sk;
+	bool is_lost;
 
-	if (file_kind(file) != KIND_SOCKET)
-		return; /* closed by another thread meanwhile */
-	sk = file_sock(file);
-	key.inode = READ(READ(file, f_inode), i_ino);
-	row = listener_row(&key, sk);
-	if (!row) {
+	row = listener_of(file, thread->tgid, thread->process_start_ns, &is_lost);
+	if (is_lost)
 		thread->counters.losses[LOSS_LISTENERS]++;
+	if (!row)
 		return;
-	}
-	read_queue(row, sk);
 	if (accepted) {
-		__u32 bucket = hist_bucket(queue_depth(row, sk)) & (HIST_INT_BUCKETS - 1);
+		__u32 bucket =
+			hist_bucket(queue_depth(row, file_sock(file))) & (HIST_INT_BUCKETS - 1);
 
 		__sync_fetch_and_add(&row->queue_depth_hist[bucket], 1);
 	} else {
@@ -102,16 +126,38 @@ static __always_inline void count_on_listener(struct thread *thread, struct task
 	}
 }
 
+/* Makes the row of a socket that has begun to listen: it may drop before it is accepted from. */
+static __always_inline void listen_done(struct thread *thread, struct task_struct *task,
+					struct pt_regs *regs, long ret)
+{
+	bool is_lost = false;
+
+	if (ret == 0)
+		listener_of(file_of(task, ARG1(regs)), thread->tgid, thread->process_start_ns,
+			    &is_lost);
+	if (is_lost)
+		thread->counters.losses[LOSS_LISTENERS]++;
+}
+
+/* What the queue of a socket dropped is read for the last time when it is about to be closed. */
+static __always_inline void close_entered(struct thread *thread, struct task_struct *task,
+					  struct pt_regs *regs)
+{
+	bool is_lost; /* when it began to listen, and counted then */
+
+	listener_of(file_of(task, ARG1(regs)), thread->tgid, thread->process_start_ns, &is_lost);
+}
+
 /* The size of the caller's buffer is overwritten by the address's: note it at entry. */
 static __always_inline void accept_entered(struct thread *thread, struct pt_regs *regs)
 {
-	thread->addrlen_seen = 0;
+	thread->addrlen_state = ADDRLEN_UNSEEN;
 	if (!ARG2(regs))
 		return;
 	if (bpf_probe_read_user(&thread->addrlen, sizeof(thread->addrlen), (void *)ARG3(regs)))
-		thread->counters.losses[LOSS_USER_MEMORY]++;
+		thread->addrlen_state = ADDRLEN_UNREADABLE; /* a loss only if a connection comes */
 	else
-		thread->addrlen_seen = 1;
+		thread->addrlen_state = ADDRLEN_KNOWN;
 }
 
 /* net/socket.c move_addr_to_user(): reads the buffer's size, writes what fits and the full size. */
@@ -122,11 +168,12 @@ static __always_inline void count_address(struct thread *thread, struct pt_regs 
 
 	if (!ARG2(regs))
 		return;
-	if (bpf_probe_read_user(&len, sizeof(len), (void *)ARG3(regs)))
+	if (bpf_probe_read_user(&len, sizeof(len), (void *)ARG3(regs)) ||
+	    thread->addrlen_state == ADDRLEN_UNREADABLE)
 		thread->counters.losses[LOSS_USER_MEMORY]++;
-	if (!thread->addrlen_seen)
+	if (thread->addrlen_state == ADDRLEN_UNSEEN)
 		accept->unseen_entries++;
-	else if (len > thread->addrlen)
+	else if (thread->addrlen_state == ADDRLEN_KNOWN && len > thread->addrlen)
 		len = thread->addrlen;
 	accept->in_bytes += sizeof(len);
 	accept->out_bytes += len + sizeof(len);
@@ -152,7 +199,7 @@ static __always_inline void accept_done(struct thread *thread, struct task_struc
 	} else {
 		accept->failed++;
 	}
-	thread->addrlen_seen = 0;
+	thread->addrlen_state = ADDRLEN_UNSEEN;
 }
 
 #endif

@@ -18,6 +18,7 @@ enum call_handler {
 	CALL_RESTART,
 	CALL_ACCEPT,
 	CALL_EXEC,
+	CALL_CLOSE,
 	CALL_CLOSE_RANGE,
 	CALL_DUP_TO,
 	LAST_WITH_ENTRY = CALL_DUP_TO,
@@ -27,7 +28,7 @@ enum call_handler {
 	CALL_OPEN_PAIR,
 	CALL_SIGNALFD,
 	CALL_FCNTL,
-	CALL_CLOSE,
+	CALL_LISTEN,
 };
 
 /* What the arguments of a waiting call are. */
@@ -69,6 +70,7 @@ static const struct call calls[CALLS] = {
 	[__NR_pselect6] = { CALL_WAIT, WAIT_SELECT, WAIT_TIMESPEC_PACK },
 	[__NR_restart_syscall] = { CALL_RESTART, WAIT_POLL, WAIT_MS },
 
+	[__NR_listen] = { CALL_LISTEN },
 	[__NR_epoll_ctl] = { CALL_EPOLL_CTL },
 	[__NR_accept] = { CALL_ACCEPT },
 	[__NR_accept4] = { CALL_ACCEPT },

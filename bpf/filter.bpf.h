@@ -17,13 +17,14 @@ static __always_inline bool same_comm(const char *a, const volatile char *b)
 	return true;
 }
 
-/* Makes @tgid a target; NULL and a loss when the table is full. */
+/* Makes @tgid a target, or leaves it one; NULL and a loss when the table is full. */
 static __always_inline struct process *add_process(__u32 tgid, const struct process *birth)
 {
-	long err = bpf_map_update_elem(&processes, &tgid, birth, BPF_NOEXIST);
-	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	struct process *process;
 
-	if (err && !process)
+	bpf_map_update_elem(&processes, &tgid, birth, BPF_NOEXIST);
+	process = bpf_map_lookup_elem(&processes, &tgid);
+	if (!process)
 		count_loss(LOSS_PROCESSES);
 	return process;
 }

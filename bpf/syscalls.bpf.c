@@ -35,6 +35,9 @@ static __always_inline void dispatch_enter(struct thread *thread, struct task_st
 	case CALL_ACCEPT:
 		accept_entered(thread, regs);
 		break;
+	case CALL_CLOSE:
+		close_entered(thread, task, regs);
+		break;
 	default:
 		fd_call_entered(thread, task, regs, call->handler);
 		break;
@@ -57,6 +60,9 @@ static __always_inline void dispatch_exit(struct thread *thread, struct task_str
 		break;
 	case CALL_ACCEPT:
 		accept_done(thread, task, regs, ret);
+		break;
+	case CALL_LISTEN:
+		listen_done(thread, task, regs, ret);
 		break;
 	default:
 		fd_call_done(thread, regs, ret, call->handler);

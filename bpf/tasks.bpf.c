@@ -90,7 +90,7 @@ static __always_inline void free_row(struct thread *thread, __u32 row)
 	thread->tid = 0;
 	thread->busy_since_ns = 0;
 	thread->fds_before = 0;
-	thread->addrlen_seen = 0;
+	thread->addrlen_state = ADDRLEN_UNSEEN;
 	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
 	end_update(thread);
 	bpf_map_push_elem(&free_rows, &row, 0);
@@ -131,6 +131,27 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 	__sync_fetch_and_add(&folds_done, 1);
 }
 
+#define LAST_LOOK_FDS 1024 /* listening sockets are opened early */
+
+/* Refreshes the row of the listener at @fd of the current task, which is ending. */
+__weak int look_at_listener(__u32 fd)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool is_lost;
+
+	listener_of(file_of(task, fd), task->tgid, task->group_leader->start_time, &is_lost);
+	return 0;
+}
+
+static __always_inline void look_at_listeners(struct task_struct *task)
+{
+	struct files_struct *files = task->files;
+	__u32 max_fds = files ? files->fdt->max_fds : 0;
+
+	for (__u32 fd = 0; fd < LAST_LOOK_FDS && fd < max_fds; fd++)
+		look_at_listener(fd);
+}
+
 static __always_inline void end_process(struct task_struct *task, struct process *process)
 {
 	struct process_end *end = bpf_ringbuf_reserve(&ended_processes, sizeof(*end), 0);
@@ -146,9 +167,11 @@ static __always_inline void end_process(struct task_struct *task, struct process
 		end->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 		end->tgid = tgid;
 		bpf_probe_read_kernel(end->comm, sizeof(end->comm), task->group_leader->comm);
-		bpf_ringbuf_submit(end, 0);
 	}
-	bpf_map_delete_elem(&processes, &tgid);
+	bpf_map_delete_elem(&processes,
+			    &tgid); /* before user space hears of it and looks who is left */
+	if (end)
+		bpf_ringbuf_submit(end, 0);
 }
 
 /*
@@ -171,31 +194,29 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	if (task->signal->live.counter != 0)
 		return 0;
 	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (process || thread)
-		end_process(task, process);
+	if (!process && !thread)
+		return 0;
+	look_at_listeners(task);
+	end_process(task, process);
 	return 0;
 }
 
-static __always_inline void listener_met(struct process *process, struct task_struct *task,
-					 struct file *file)
+static __always_inline void begin_walk(struct process *process, struct task_struct *task)
 {
-	struct listener_key key = {
-		.process_start_ns = process->start_ns,
-		.tgid = task->tgid,
-	};
-	struct sock *sk = file_sock(file);
-	struct listener *row;
+	__builtin_memset(process->open, 0, sizeof(process->open));
+	process->start_ns = task->group_leader->start_time;
+	process->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+	process->walk_tid = task->pid;
+	process->walk = walk;
+}
 
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_LISTEN)
-		return;
-	key.inode = BPF_CORE_READ(file, f_inode, i_ino);
-	row = listener_row(&key, sk);
-	if (!row) {
-		count_loss(LOSS_LISTENERS);
-		return;
-	}
-	read_queue(row, sk);
-	row->walk = walk;
+/*
+ * The iterator leaves out threads that share their leader's table. A leader
+ * that has ended has none, so all its threads come: one of them counts.
+ */
+static __always_inline bool is_counted_before(struct process *process, struct task_struct *task)
+{
+	return !task->group_leader->files && process->walk_tid != (__u32)task->pid;
 }
 
 /* One step of the walk over all open files: counts those of targets by kind. */
@@ -206,9 +227,10 @@ int descriptor_met(struct bpf_iter__task_file *ctx)
 	struct file *file = ctx->file;
 	struct process *process;
 	__u32 tgid, kind;
+	bool is_lost;
 
-	if (!task || !file)
-		return 0;
+	if (!task || !file || task->signal->live.counter == 0)
+		return 0; /* at an end, or of a process that has ended */
 	tgid = task->tgid;
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	if (!process && config.all && tgid != config.own_tgid) {
@@ -218,17 +240,16 @@ int descriptor_met(struct bpf_iter__task_file *ctx)
 	}
 	if (!process)
 		return 0;
-	if (process->walk != walk) {
-		__builtin_memset(process->open, 0, sizeof(process->open));
-		process->start_ns = task->group_leader->start_time;
-		process->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
-		process->walk = walk;
-	}
+	if (process->walk != walk)
+		begin_walk(process, task);
+	if (is_counted_before(process, task))
+		return 0;
 	kind = file_kind_by_name(file);
 	if (kind < FD_KINDS)
 		process->open[kind]++;
-	if (kind == KIND_SOCKET)
-		listener_met(process, task, file);
+	listener_of(file, tgid, process->start_ns, &is_lost);
+	if (is_lost && walk == 1)
+		count_loss(LOSS_LISTENERS); /* later ones were counted when they began to listen */
 	return 0;
 }
 

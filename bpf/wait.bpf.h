@@ -325,9 +325,20 @@ static __always_inline void count_epoll(struct wait_counters *wait, struct wait_
 		struct file *file = file_of(task, ARG1(regs));
 		struct eventpoll *ep = file ? READ(file, private_data) : NULL;
 
-		if (ep)
+		/* Another thread may have closed the instance, or put another file in its place. */
+		if (ep && READ(ep, file) == file)
 			add_watched(wait, READ(ep, refcount.refs.counter) - 1);
 	}
+}
+
+/* A poll entered before we attached is not counted, but what resumes it is a call of its own. */
+static __always_inline void poll_to_be_resumed(struct thread *thread, struct task_struct *task,
+					       struct pt_regs *regs)
+{
+	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
+	thread->wait.family = WAIT_POLL;
+	poll_entered(thread, task, regs, WAIT_MS);
+	thread->wait.resumable = 1;
 }
 
 static __always_inline void wait_done(struct thread *thread, struct task_struct *task,
@@ -341,7 +352,11 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 	if (family >= WAIT_FAMILIES)
 		return; /* for the verifier */
 	if (call->handler == CALL_RESTART && !entry->since_ns)
-		return; /* of another call than poll */
+		return; /* of another call than poll, or entered before we attached */
+	if (!entry->since_ns && ret == -ERESTART_RESTARTBLOCK) {
+		poll_to_be_resumed(thread, task, regs);
+		return;
+	}
 	thread->busy_since_ns = now;
 	thread->busy_family = family;
 	if (!entry->since_ns)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <signal.h>
+
 #include "commands/commands.h"
 #include "options.h"
 
@@ -44,12 +46,32 @@ const struct command commands[] = {
 	{},
 };
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * A pipe that breaks is then an error of write() like others, and what was half written is
+ * cleared away. Caught rather than ignored: an execve takes that back, so the programs that we
+ * start find the signal as we did.
+ */
+static void catch_broken_pipes(void)
+{
+	const struct sigaction action = { .sa_handler = do_nothing, .sa_flags = SA_RESTART };
+	struct sigaction found;
+
+	if (!sigaction(SIGPIPE, NULL, &found) && found.sa_handler == SIG_DFL)
+		sigaction(SIGPIPE, &action, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 	struct options options;
 	int code;
 
+	catch_broken_pipes();
 	command = options_parse(&options, argc, argv, &code);
 	return command ? command->run(&options) : code;
 }

@@ -147,6 +147,16 @@ static error_t seconds(struct argp_state *state, const char *what, const char *w
 	return 0;
 }
 
+/* A name that a process can have: to match all of them is not what an empty variable meant. */
+static error_t process_name(struct argp_state *state, const char *what, const char *word,
+			    const char **out)
+{
+	if (!*word)
+		return refuse(state, "%s '' names no process", what);
+	*out = word;
+	return 0;
+}
+
 /* Calls @each for the words between commas. */
 static error_t each_word(struct argp_state *state, const char *list,
 			 error_t (*each)(struct argp_state *state, const char *word))
@@ -230,8 +240,7 @@ static error_t take_target(int key, const char *arg, struct argp_state *state,
 	case OPT_PORT:
 		return each_word(state, arg, add_port);
 	case OPT_COMM:
-		options->comm = arg;
-		return 0;
+		return process_name(state, "--comm", arg, &options->comm);
 	case OPT_CGROUP:
 		options->cgroup = arg;
 		return 0;
@@ -244,10 +253,13 @@ static error_t take_target(int key, const char *arg, struct argp_state *state,
 	return ARGP_ERR_UNKNOWN;
 }
 
-static error_t take_report(int key, const char *arg, struct options *options)
+static error_t take_report(int key, const char *arg, struct argp_state *state,
+			   struct options *options)
 {
 	switch (key) {
 	case 'o':
+		if (!strcmp(arg, "-"))
+			return refuse(state, "-o -: use --json to print on stdout");
 		options->output = arg;
 		return 0;
 	case 'q':
@@ -266,8 +278,7 @@ static error_t take_report(int key, const char *arg, struct options *options)
 		options->strict = true;
 		return 0;
 	case OPT_ONLY:
-		options->only = arg;
-		return 0;
+		return process_name(state, "--only", arg, &options->only);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -324,12 +335,83 @@ static error_t take_word(const char *word, struct argp_state *state)
 	return refuse(state, "'%s' is one word too many", word);
 }
 
-/* What getopt did not take: argp's own two lines say less. */
+/* The option that @word, @len bytes long, is the name or the one possible beginning of; or NULL. */
+static const struct argp_option *long_option(unsigned set, const char *word, size_t len)
+{
+	const struct argp_option *found = NULL;
+	size_t nr_found = 0;
+
+	for (size_t i = 0; i < NR_ROWS; i++) {
+		const struct argp_option *option = &rows[i].option;
+
+		if (!(rows[i].set & set) || strncmp(option->name, word, len))
+			continue;
+		if (!option->name[len])
+			return option;
+		found = option;
+		nr_found++;
+	}
+	return nr_found == 1 ? found : NULL;
+}
+
+static const struct argp_option *short_option(unsigned set, int key)
+{
+	for (size_t i = 0; i < NR_ROWS; i++) {
+		if (rows[i].set & set && rows[i].option.key == key)
+			return &rows[i].option;
+	}
+	return NULL;
+}
+
+static error_t refuse_long(struct argp_state *state, unsigned set, const char *word)
+{
+	int len = strcspn(word, "=");
+	const struct argp_option *option = long_option(set, word + 2, len - 2);
+
+	if (!option)
+		return refuse(state, "'%.*s' is no option", len, word);
+	if (option->arg && !word[len])
+		return refuse(state, "'%s' needs a value", word);
+	if (!option->arg && word[len])
+		return refuse(state, "'%.*s' takes no value", len, word);
+	return 0;
+}
+
+static error_t refuse_short(struct argp_state *state, unsigned set, const char *word)
+{
+	for (const char *key = word + 1; *key; key++) {
+		const struct argp_option *option = short_option(set, *key);
+
+		if (!option)
+			return refuse(state, "'-%c' is no option", *key);
+		if (option->arg)
+			return key[1] ? 0 : refuse(state, "'-%c' needs a value", *key);
+	}
+	return 0;
+}
+
+/* 0 if nothing is wrong with @word. */
 static error_t refuse_word(struct argp_state *state, const char *word)
 {
-	if (word[0] == '-' && word[1] >= '0' && word[1] <= '9')
+	unsigned set = ((struct parse *)state->input)->command->options;
+
+	if (word[0] != '-')
+		return 0;
+	if (word[1] >= '0' && word[1] <= '9')
 		return refuse(state, "interval '%s' is no number of seconds above 0", word);
-	return refuse(state, "'%s' is no option, or its value is missing", word);
+	return word[1] == '-' ? refuse_long(state, set, word) : refuse_short(state, set, word);
+}
+
+/* What getopt did not take; argp's own two lines say less. */
+static error_t refuse_option(struct argp_state *state)
+{
+	const char *word = state->argv[state->next - 1];
+	error_t err = refuse_word(state, word);
+
+	/* Of several letters in one word it is not past the word yet. */
+	if (!err && state->next < state->argc)
+		err = refuse_word(state, state->argv[state->next]);
+	return err ? err : refuse(state, "'%s' is no option", word);
 }
 
 static size_t nr_scopes(const struct options *options)
@@ -363,9 +445,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_ERROR:
-		return parse->code || parse->wants_help
-			       ? 0
-			       : refuse_word(state, state->argv[state->next - 1]);
+		return parse->code || parse->wants_help ? 0 : refuse_option(state);
 	case ARGP_KEY_ARG:
 		return take_word(arg, state);
 	case ARGP_KEY_END:
@@ -379,7 +459,7 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	}
 	err = take_target(key, arg, state, parse->options);
 	if (err == ARGP_ERR_UNKNOWN)
-		err = take_report(key, arg, parse->options);
+		err = take_report(key, arg, state, parse->options);
 	if (err == ARGP_ERR_UNKNOWN)
 		err = take_number(key, arg, state, parse->options);
 	return err;

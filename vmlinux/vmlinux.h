@@ -154,6 +154,7 @@ typedef struct {
 } refcount_t;
 
 struct eventpoll {
+	struct file *file;
 	refcount_t refcount; /* one for the instance, one for each registration; since 6.6 */
 };
 

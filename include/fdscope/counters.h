@@ -63,7 +63,7 @@ enum loss {
 
 enum unseen {
 	UNSEEN_IO_URING, /* requests submitted through io_uring */
-	UNSEEN_COMPAT,	 /* 32-bit (and x32) system calls */
+	UNSEEN_COMPAT,	 /* 32-bit system calls */
 	UNSEENS,
 };
 
@@ -154,6 +154,13 @@ enum thread_state {
 	THREAD_ENDED, /* of all ended threads of the process; tid is 0 */
 };
 
+/* What is known of the address buffer of the accept a thread is in. */
+enum addrlen_state {
+	ADDRLEN_UNSEEN, /* none was given, or the call began before the probes were live */
+	ADDRLEN_KNOWN,
+	ADDRLEN_UNREADABLE,
+};
+
 /* The wait a thread is in; its members are those of the entry. */
 struct wait_entry {
 	__u64 since_ns; /* 0: in none that we saw begin */
@@ -189,7 +196,7 @@ struct thread {
 	__u64 busy_since_ns; /* return of the last wait; 0: inside one, or none seen */
 	__u64 fds_before;    /* execve, close_range, dup2: descriptors it may close, plus 1 */
 	__u32 addrlen;	     /* accept: size of the caller's buffer */
-	__u32 addrlen_seen;  /* accept: entry was seen */
+	__u32 addrlen_state; /* enum addrlen_state */
 	struct wait_entry wait;
 	struct counters counters;
 };
@@ -204,7 +211,9 @@ struct process {
 	__u64 open_at_birth;  /* inherited through fork; only if born_traced */
 	__u64 fd_limit;	      /* RLIMIT_NOFILE, soft */
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
+	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
 	__u32 born_traced;
+	__u32 reserved;
 };
 
 /* Names a process for ever: a tgid is used again, a start time is not. */
@@ -241,12 +250,11 @@ struct listener {
 	__u64 drops;	   /* the socket's sk_drops, as last read */
 	__u64 queue_limit; /* sk_max_ack_backlog */
 	__u64 queue_depth_hist[HIST_INT_BUCKETS];
-	__u32 walk;   /* last walk over descriptors that met it */
-	__u16 family; /* AF_INET, AF_INET6 or AF_UNIX; 0: unknown */
-	__u16 port;   /* host byte order */
-	__u8 address[16];
+	__u16 family;	/* AF_INET, AF_INET6 or AF_UNIX; 0: unknown */
+	__u16 port;	/* host byte order */
 	__u32 path_len; /* AF_UNIX: bytes used of path, leading NUL of an abstract name included */
-	char path[108];
+	__u8 address[16];
+	char path[112]; /* struct sockaddr_un has 108 */
 };
 
 _Static_assert(sizeof(struct listener) % 8 == 0, "no padding may leave the kernel");

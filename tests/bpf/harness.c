@@ -61,15 +61,34 @@ static void note_end(void *context, const struct process_end *end)
 	grown[tracer->nr_ends++] = *end;
 }
 
+static bool has_ended(void *context, uint32_t tgid, uint64_t start_ns)
+{
+	const struct tracer *tracer = context;
+
+	for (size_t i = 0; i < tracer->nr_ends; i++) {
+		if (tracer->ends[i].tgid == tgid && tracer->ends[i].start_ns == start_ns)
+			return true;
+	}
+	return false;
+}
+
 /* So that their rows can be used again. What they did was in an interval, or is nobody's concern. */
 static void forget_ended(struct tracer *tracer)
 {
+	struct probes *probes = tracer->probes;
 	struct snapshot archive = {};
 
-	probes_take_ended(tracer->probes, note_end, tracer);
+	probes_take_ended(probes, note_end, tracer);
 	for (size_t i = 0; i < tracer->nr_ends; i++)
-		probes_retire(tracer->probes, tracer->ends[i].tgid, tracer->ends[i].start_ns,
-			      &archive);
+		probes_close_process(probes, tracer->ends[i].tgid, tracer->ends[i].start_ns);
+	for (uint32_t i = 0; i < probes_nr_rows(probes); i++) {
+		const struct thread *row = probes_row(probes, i);
+
+		if (row->state == THREAD_ENDED &&
+		    has_ended(tracer, row->tgid, row->process_start_ns))
+			assert_int_equal(probes_retire_row(probes, i, &archive), 0);
+	}
+	assert_int_equal(probes_retire_listeners(probes, has_ended, tracer, &archive), 0);
 	snapshot_free(&archive);
 	free(tracer->ends);
 	tracer->ends = NULL;
@@ -78,17 +97,9 @@ static void forget_ended(struct tracer *tracer)
 
 static struct snapshot_process *add_row(struct snapshot *snapshot, uint32_t tgid, uint64_t start_ns)
 {
-	struct snapshot_process *row = snapshot_find(snapshot, tgid, start_ns);
+	struct snapshot_process *row = snapshot_add_process(snapshot, tgid, start_ns);
 
-	if (row)
-		return row;
-	row = array_grow(snapshot->processes, snapshot->nr_processes, sizeof(*row));
 	assert_non_null(row);
-	snapshot->processes = row;
-	row += snapshot->nr_processes++;
-	memset(row, 0, sizeof(*row));
-	row->tgid = tgid;
-	row->start_ns = start_ns;
 	row->is_named = true;
 	return row;
 }

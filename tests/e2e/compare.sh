@@ -118,6 +118,17 @@ for name in ${MODES//,/ }; do
 	equal "$name alone" "0 $name 6" "$status $(of '.modes[] | "\(.mode) \(.requests)"')"
 done
 
+equal "two repetitions tell no change" true \
+	"$(of '[.modes[] | .requests_per_second, .cpu_us_per_request, .p99_ns | has("change")] | any | not' \
+		"$work/all")"
+compare --json --modes poll,epoll-level --connections 3 --requests 101 --size 5 --repeats 5
+equal "a change is that of the two medians, and neither lies in the other's range" "0 true" \
+	"$status $(of '[.modes[] | .requests_per_second, .cpu_us_per_request, .p99_ns |
+		select(has("change")) | .traced as $t | .untraced as $u |
+		(.change - ($t.median / $u.median - 1) | fabs) < 1e-4 and
+		($t.median <= $u.min or $t.median >= $u.max) and
+		($u.median <= $t.min or $u.median >= $t.max)] | all')"
+
 # ---- idle connections ----------------------------------------------------------------------------
 
 with_idle()
@@ -202,6 +213,14 @@ program fdscope-load <<- EOT
 EOT
 check "a load that tells nothing" fails 3 "${small[@]}"
 
+# Had it found the signal ignored, it would live on and end with 0.
+program fdscope-load <<- EOT
+	#!/bin/sh
+	kill -PIPE \$\$
+EOT
+check "a load whose pipe breaks" fails 3 "${small[@]}"
+check "dies of it, as it would without us" grep -q 'signal 13' "$work/err"
+
 program fdscope-load <<- EOT
 	#!/bin/bash
 	kill -9 "\$(cat "$work/server.pid")"
@@ -265,6 +284,21 @@ output_fails()
 }
 
 check "an output that cannot be written" output_fails
+
+nobody_reads()
+{
+	local pipe
+
+	exec {pipe}> >(exec true)
+	wait $! # its end of the pipe is closed
+	"$fdscope" compare --modes poll "${small[@]}" 1>&"$pipe" 2> "$work/err"
+	status=$?
+	exec {pipe}>&-
+	: > "$work/out"
+	[ "$status" = 3 ] && says_one_sentence && grep -q 'Broken pipe' "$work/err"
+}
+
+check "an output that nobody reads" nobody_reads
 
 not_root()
 {

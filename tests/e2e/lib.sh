@@ -61,6 +61,7 @@ at_end()
 {
 	local i
 
+	trap '' TERM # timeout sends two
 	for i in "${started[@]}"; do
 		[ "$(identity "${i% *}")" != "$i" ] || kill_tree "${i% *}"
 	done

@@ -4,47 +4,13 @@
 # The reference server: right answers in every combination of its modes, and
 # counts that strace confirms. Loopback only, ports from the kernel.
 
-set -u
-LC_ALL=C
+cd "$(dirname "$0")/../.." || exit 1
+. tests/e2e/lib.sh
+limit_time 120 "$@" # a server that hangs fails the test
+need curl jq cmp
+need_built "$server"
 
-SERVER=${FDSCOPE_BUILD:-.build}/fdscope-server
-DEADLINE=120 # seconds for all of it; a server that hangs fails the test
-
-[ -x "$SERVER" ] || { echo "skip: $SERVER is not built"; exit 77; }
-for tool in curl jq cmp; do
-	command -v "$tool" > /dev/null || { echo "skip: $tool is not installed"; exit 77; }
-done
-if [ -z "${FDSCOPE_TIMED:-}" ]; then
-	FDSCOPE_TIMED=1 exec timeout -k 5 "$DEADLINE" bash "$0" "$@"
-fi
-
-work=$(mktemp -d)
-nr_ok=0
-nr_failed=0
 pid=
-trap 'if [ -n "$pid" ]; then kill "$pid" 2> /dev/null; fi; rm -rf "$work"' EXIT
-trap 'echo "not ok - the deadline of $DEADLINE s"; exit 1' TERM
-
-ok()
-{
-	nr_ok=$((nr_ok + 1))
-	echo "ok - $1"
-}
-
-not_ok()
-{
-	nr_failed=$((nr_failed + 1))
-	echo "not ok - $1"
-}
-
-# check NAME COMMAND...: ok if the command succeeds.
-check()
-{
-	local name=$1
-
-	shift
-	if "$@"; then ok "$name"; else not_ok "$name"; fi
-}
 
 # start ARGS...: a server on a port of the kernel's choice, in $pid, $port, $url.
 start()
@@ -52,8 +18,9 @@ start()
 	local line
 
 	rm -f "$work/stats"
-	exec {out}< <(exec ${tracer:+"${tracer[@]}"} "$SERVER" --stats "$work/stats" "$@" 2> "$work/stderr")
+	exec {out}< <(exec ${tracer:+"${tracer[@]}"} "$server" --stats "$work/stats" "$@" 2> "$work/stderr")
 	pid=$!
+	end_later "$pid"
 	read -r -t 10 -u "$out" line || line=
 	port=${line##*:}
 	url=http://127.0.0.1:$port
@@ -417,7 +384,7 @@ test_usage()
 
 	while read -r args; do
 		# shellcheck disable=SC2086
-		"$SERVER" $args > /dev/null 2> "$work/stderr"
+		"$server" $args > /dev/null 2> "$work/stderr"
 		check "wrong use: $args" [ "$?" = 2 -a -s "$work/stderr" ]
 	done << 'END'
 --mux kqueue
@@ -431,9 +398,9 @@ test_usage()
 --nonsense
 stray
 END
-	"$SERVER" --help | tail -n 12 | grep -q '^EXAMPLES'
+	"$server" --help | tail -n 12 | grep -q '^EXAMPLES'
 	check "--help ends with examples" [ "$?" = 0 ]
-	"$SERVER" --root "$work/missing" > /dev/null 2> "$work/stderr"
+	"$server" --root "$work/missing" > /dev/null 2> "$work/stderr"
 	check "a missing root is said" grep -q missing "$work/stderr"
 }
 
@@ -582,5 +549,4 @@ test_deaths
 test_load
 test_strace
 
-echo "server.sh: $nr_ok ok, $nr_failed failed, $SECONDS s"
-[ "$nr_failed" = 0 ]
+finish

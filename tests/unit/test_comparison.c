@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Medians, spread and pairs; what the modes differ in; the table and the document. */
+/* Medians, spread and change; what the modes differ in; the table and the document. */
 #include "unit.h"
 
 #include <jansson.h>
@@ -92,43 +92,78 @@ static void without_a_run_there_is_no_spread(void **state)
 {
 	struct comparison comparison;
 	struct spread spread;
+	double change;
 
 	(void)state;
 	begin(&comparison, one_mode, 1);
 	spread = comparison_spread(&comparison.modes[0], MEASURE_CPU, true);
 	assert_float_equal(spread.median, 0, 0);
 	assert_float_equal(spread_share(&spread), 0, 0);
-	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_CPU), 0, 0);
+	assert_false(comparison_change(&comparison.modes[0], MEASURE_CPU, &change));
 	comparison_free(&comparison);
 }
 
-/* The machine got four times faster meanwhile; each pair says that tracing costs a half. */
-static void a_change_is_that_of_pairs_and_not_of_medians(void **state)
+/* Of repetitions of one mode; false if they do not tell. */
+static bool change_of(const double *untraced, const double *traced, size_t nr, double *change)
 {
-	static const double untraced[] = { 100, 200, 400 };
-	static const double traced[] = { 50, 100, 800 };
 	struct comparison comparison;
+	bool tells;
 
-	(void)state;
 	begin(&comparison, one_mode, 1);
-	add_times(&comparison, false, untraced, 3);
-	add_times(&comparison, true, traced, 3);
-	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_RATE), -0.5, 1e-9);
+	add_times(&comparison, false, untraced, nr);
+	add_times(&comparison, true, traced, nr);
+	tells = comparison_change(&comparison.modes[0], MEASURE_RATE, change);
 	comparison_free(&comparison);
+	return tells;
 }
 
-static void a_pair_without_a_base_is_left_out(void **state)
+/* Most of them are a fifth below the one beside them; the medians, three fifths. */
+static void a_change_is_that_of_the_medians(void **state)
 {
-	static const double untraced[] = { 0, 100 };
-	static const double traced[] = { 50, 150 };
-	struct comparison comparison;
+	static const double untraced[] = { 100, 120, 200, 210, 220 };
+	static const double traced[] = { 80, 96, 160, 50, 60 };
+	double change;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
-	add_times(&comparison, false, untraced, 2);
-	add_times(&comparison, true, traced, 2);
-	assert_float_equal(comparison_change(&comparison.modes[0], MEASURE_RATE), 0.5, 1e-9);
-	comparison_free(&comparison);
+	assert_true(change_of(untraced, traced, 5, &change));
+	assert_float_equal(change, 80.0 / 200 - 1, 1e-9);
+}
+
+static void ranges_may_overlap_but_not_reach_the_others_median(void **state)
+{
+	static const double untraced[] = { 100, 110, 120, 130, 140 };
+	static const double overlapping[] = { 85, 90, 95, 100, 105 };
+	static const double reached[] = { 100, 90, 80, 70, 60 };
+	static const double reaching[] = { 80, 85, 90, 95, 120 };
+	double change;
+
+	(void)state;
+	assert_true(change_of(untraced, overlapping, 5, &change));
+	assert_float_equal(change, 95.0 / 120 - 1, 1e-9);
+	assert_false(change_of(untraced, reaching, 5, &change));
+	assert_false(change_of(reaching, untraced, 5, &change));
+	assert_true(change_of(untraced, reached, 5, &change));
+	assert_false(change_of(untraced, untraced, 5, &change));
+}
+
+static void few_repetitions_tell_no_change(void **state)
+{
+	static const double untraced[] = { 100, 101, 102 };
+	static const double traced[] = { 50, 51, 52 };
+	double change;
+
+	(void)state;
+	assert_false(change_of(untraced, traced, 3, &change));
+}
+
+static void a_change_needs_a_base(void **state)
+{
+	static const double untraced[] = { 0, 0, 0, 0 };
+	static const double traced[] = { 50, 50, 50, 50 };
+	double change;
+
+	(void)state;
+	assert_false(change_of(untraced, traced, 4, &change));
 }
 
 static void spreads_that_touch_are_not_apart(void **state)
@@ -370,8 +405,8 @@ static json_t *document_of(const struct comparison *comparison)
 
 static void the_document_has_sums_means_and_spreads(void **state)
 {
-	static const double untraced[] = { 100, 300, 200 };
-	static const double traced[] = { 50, 150, 100 };
+	static const double untraced[] = { 110, 300, 200, 190 };
+	static const double traced[] = { 50, 105, 100, 95 };
 	struct comparison comparison;
 	json_t *document, *mode;
 	json_int_t calls;
@@ -380,8 +415,8 @@ static void the_document_has_sums_means_and_spreads(void **state)
 
 	(void)state;
 	begin(&comparison, one_mode, 1);
-	add_times(&comparison, false, untraced, 3);
-	add_times(&comparison, true, traced, 3);
+	add_times(&comparison, false, untraced, 4);
+	add_times(&comparison, true, traced, 4);
 	comparison.modes[0].counters = few_calls;
 	document = document_of(&comparison);
 	assert_int_equal(
@@ -393,12 +428,38 @@ static void the_document_has_sums_means_and_spreads(void **state)
 				     "untraced", "min", &min, "max", &max, "change", &change),
 			 0);
 	assert_int_equal(calls, 104);
-	assert_float_equal(each, 91 / (3 * REQUESTS), 1e-6);
-	assert_float_equal(median, 100, 0);
-	assert_float_equal(min, 100, 0);
+	assert_float_equal(each, 91 / (4 * REQUESTS), 1e-6);
+	assert_float_equal(median, 97.5, 0);
+	assert_float_equal(min, 110, 0);
 	assert_float_equal(max, 300, 0);
 	assert_float_equal(change, -0.5, 1e-6);
 	json_decref(document);
+	comparison_free(&comparison);
+}
+
+static void a_change_that_is_not_told_is_left_out(void **state)
+{
+	static const double rates[] = { 100, 200, 300, 400 };
+	struct comparison comparison;
+	json_t *document, *rate;
+	char *text, *line;
+
+	(void)state;
+	begin(&comparison, one_mode, 1);
+	add_times(&comparison, false, rates, 4);
+	add_times(&comparison, true, rates, 4);
+	document = document_of(&comparison);
+	assert_int_equal(
+		json_unpack(document, "{s:[{s:o}]}", "modes", "requests_per_second", &rate), 0);
+	assert_non_null(json_object_get(rate, "untraced"));
+	assert_null(json_object_get(rate, "change"));
+	json_decref(document);
+	text = text_of(&comparison);
+	line = strstr(text, "change by tracing");
+	assert_non_null(line);
+	*strchrnul(line, '\n') = '\0';
+	assert_string_equal(strrchr(line, ' '), " -");
+	free(text);
 	comparison_free(&comparison);
 }
 
@@ -446,8 +507,10 @@ int main(void)
 		cmocka_unit_test(the_median_is_the_one_in_the_middle),
 		cmocka_unit_test(the_median_of_an_even_number_lies_between_two),
 		cmocka_unit_test(without_a_run_there_is_no_spread),
-		cmocka_unit_test(a_change_is_that_of_pairs_and_not_of_medians),
-		cmocka_unit_test(a_pair_without_a_base_is_left_out),
+		cmocka_unit_test(a_change_is_that_of_the_medians),
+		cmocka_unit_test(ranges_may_overlap_but_not_reach_the_others_median),
+		cmocka_unit_test(few_repetitions_tell_no_change),
+		cmocka_unit_test(a_change_needs_a_base),
 		cmocka_unit_test(spreads_that_touch_are_not_apart),
 		cmocka_unit_test(counts_are_those_of_the_traced_runs),
 		cmocka_unit_test(one_loss_marks_its_mode),
@@ -459,6 +522,7 @@ int main(void)
 		cmocka_unit_test(a_loss_is_said_at_the_top),
 		cmocka_unit_test(all_modes_with_large_numbers_fit_80_columns),
 		cmocka_unit_test(the_document_has_sums_means_and_spreads),
+		cmocka_unit_test(a_change_that_is_not_told_is_left_out),
 		cmocka_unit_test(what_cannot_be_divided_is_left_out),
 		cmocka_unit_test(each_allocation_may_fail),
 	};

@@ -545,16 +545,25 @@ static void a_loss_marks_the_keys_it_touches(void **state)
 	}
 }
 
-static void a_torn_snapshot_marks_the_listeners(void **state)
+static void a_torn_snapshot_marks_all_calls(void **state)
 {
 	struct fixture *f = *state;
-	struct thread *thread = add_thread(&f->last, TGID, 1);
 
+	add_thread(&f->last, TGID, 1);
 	add_process(&f->last, TGID, START_NS);
 	f->last.snapshot.is_torn = true;
-	thread->counters.losses[LOSS_LISTENERS] = 1;
 	assert_int_equal(compare(f)->nr_inexact, 1);
-	assert_string_equal(compare(f)->inexact[0].key, "accept.listeners");
+	assert_string_equal(compare(f)->inexact[0].key, "calls");
+}
+
+static void a_process_reported_as_ended_before_did_nothing_since(void **state)
+{
+	struct fixture *f = *state;
+
+	add_thread(&f->first, TGID, 1)->counters.accept.accepted = 7;
+	add_process(&f->first, TGID, START_NS);
+	add_process(&f->last, TGID, START_NS)->is_named = true;
+	assert_int_equal(compare(f)->counters.accept.accepted, 0);
 }
 
 /* ---- memory ---- */
@@ -613,7 +622,8 @@ int main(void)
 		TEST(losses_are_those_of_the_interval_and_those_of_threads_count_too),
 		TEST(what_is_unseen_leaves_the_profile_complete),
 		TEST(a_loss_marks_the_keys_it_touches),
-		TEST(a_torn_snapshot_marks_the_listeners),
+		TEST(a_torn_snapshot_marks_all_calls),
+		TEST(a_process_reported_as_ended_before_did_nothing_since),
 		TEST(any_allocation_may_fail),
 	};
 

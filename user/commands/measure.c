@@ -2,6 +2,8 @@
 #include "commands/measure.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 
@@ -28,12 +30,49 @@ void measure_watch(struct watch *watch, const struct options *options)
 	};
 }
 
+#define MOST_NAMES 10
+
+static bool is_name_new(const struct profile *profile, size_t at)
+{
+	for (size_t i = 0; i < at; i++) {
+		if (!strcmp(profile->processes[i].comm, profile->processes[at].comm))
+			return false;
+	}
+	return true;
+}
+
+/* "sh, nginx", each once; of very many the first. */
+static void list_names(const struct profile *profile, char *names, size_t size)
+{
+	size_t nr = 0, len = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < profile->nr_processes && nr <= MOST_NAMES; i++) {
+		if (!is_name_new(profile, i))
+			continue;
+		len += snprintf(names + len, size - len, "%s%s", nr ? ", " : "",
+				nr < MOST_NAMES ? profile->processes[i].comm : "...");
+		nr++;
+	}
+}
+
+/* Under which name a process ends is easy to get wrong: one that nobody had is said. */
+static void keep_only(struct profile *profile, const char *name)
+{
+	char names[(MOST_NAMES + 1) * (COMM_LEN + 2)];
+
+	list_names(profile, names, sizeof(names));
+	profile_keep_comm(profile, name);
+	if (!profile->nr_processes && names[0])
+		log_note("--only: no process was named %s at its end; there were %s", name, names);
+}
+
 /* One profile out: 0 or an exit code. */
 static int handle(struct profile *profile, const struct options *options, struct output *output,
 		  bool *is_complete)
 {
 	if (options->only)
-		profile_keep_comm(profile, options->only);
+		keep_only(profile, options->only);
 	*is_complete &= profile_is_complete(profile);
 	return output_profile(output, profile);
 }

@@ -20,8 +20,8 @@ struct output {
 	bool is_series; /* JSON: a profile a line */
 	struct json_writer *json;
 	FILE *file;	 /* NULL without -o */
-	bool is_regular; /* or, with -o, a pipe or device that is written to as it is */
-	char *temporary; /* renamed to options->output in the end; NULL: has no name yet */
+	char *target;	 /* what -o names, links followed; NULL: written to as it is */
+	char *temporary; /* renamed to target in the end; NULL: has no name yet */
 };
 
 /* /dev/stdout, a pipe: written to as it is, nothing can be left half done behind a name. */
@@ -30,6 +30,30 @@ static bool is_special(const char *path)
 	struct stat st;
 
 	return !stat(path, &st) && !S_ISREG(st.st_mode);
+}
+
+/* The file that is meant: a link is followed, not replaced. One that leads nowhere is refused. */
+static char *resolve(const char *path)
+{
+	char *target = realpath(path, NULL);
+	struct stat st;
+
+	if (target || errno != ENOENT || !lstat(path, &st))
+		return target;
+	return strdup(path);
+}
+
+/* As the file is that @fd is to replace, if there is one. */
+static int keep_attributes(int fd, const char *target)
+{
+	struct stat old, new;
+
+	if (stat(target, &old) || fstat(fd, &new))
+		return errno == ENOENT ? 0 : -errno;
+	if ((old.st_uid != new.st_uid || old.st_gid != new.st_gid) &&
+	    fchown(fd, old.st_uid, old.st_gid))
+		return -errno;
+	return fchmod(fd, old.st_mode & 07777) ? -errno : 0;
 }
 
 /* In the directory of @path, but without a name: nothing is left behind, however we end. */
@@ -64,23 +88,43 @@ static int open_temporary(struct output *output, const char *path)
 	return fd;
 }
 
+/* Beside the target and with its attributes. 0 or -errno. */
+static int open_beside(struct output *output, const char *path)
+{
+	int fd, err;
+
+	output->target = resolve(path);
+	if (!output->target)
+		return -errno;
+	fd = open_unnamed(output->target);
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		fd = open_temporary(output, output->target);
+	if (fd < 0)
+		return -errno;
+	err = keep_attributes(fd, output->target);
+	if (!err) {
+		output->file = fdopen(fd, "w");
+		err = output->file ? 0 : -errno;
+	}
+	if (err)
+		close(fd);
+	return err;
+}
+
 static int open_file(struct output *output, const char *path)
 {
+	int err;
+
 	if (!*path || is_special(path)) {
 		output->file = fopen(path, "we");
+		err = output->file ? 0 : -errno;
 	} else {
-		int fd = open_unnamed(path);
-
-		output->is_regular = true;
-		if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-			fd = open_temporary(output, path);
-		if (fd >= 0)
-			output->file = fdopen(fd, "w");
+		err = open_beside(output, path);
 	}
-	if (output->file)
+	if (!err)
 		return 0;
-	log_err(errno, "write %s", path);
-	return EXIT_USAGE;
+	log_err(-err, "write %s", path);
+	return err == -ENOMEM ? EXIT_NO_MEASURE : EXIT_USAGE;
 }
 
 /* A name to be renamed from: an unnamed file cannot take another's place. */
@@ -144,6 +188,7 @@ static int print_text(struct output *output, const struct profile *profile)
 	struct summary_options options = {
 		.hist = output->options->hist,
 		.per_thread = output->options->per_thread,
+		.only = output->options->only,
 	};
 	struct sheet sheet = {};
 	int err = summary_make(&sheet, profile, &options);
@@ -181,13 +226,13 @@ int output_finish(struct output *output)
 		return 0;
 	output->file = NULL;
 	/* The disk may be full, or the file remote: only a successful fsync and close say it is whole. */
-	if (fflush(file) || (output->is_regular && fsync(fileno(file))))
+	if (fflush(file) || (output->target && fsync(fileno(file))))
 		err = errno;
-	if (!err && output->is_regular && !output->temporary)
-		err = -name_file(output, file, path);
+	if (!err && output->target && !output->temporary)
+		err = -name_file(output, file, output->target);
 	if (fclose(file) && !err)
 		err = errno;
-	if (!err && output->temporary && rename(output->temporary, path))
+	if (!err && output->temporary && rename(output->temporary, output->target))
 		err = errno;
 	if (err) {
 		log_err(err, "write %s", path);
@@ -207,6 +252,7 @@ void output_close(struct output *output)
 	if (output->temporary)
 		unlink(output->temporary);
 	free(output->temporary);
+	free(output->target);
 	json_writer_free(output->json);
 	free(output);
 }

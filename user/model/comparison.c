@@ -85,18 +85,22 @@ struct spread comparison_spread(const struct comparison_mode *mode, enum measure
 	return spread_of(values, mode->nr[is_traced]);
 }
 
-double comparison_change(const struct comparison_mode *mode, enum measure measure)
+static bool is_outside(double value, const struct spread *range)
 {
-	double ratios[COMPARISON_REPEATS_MAX];
-	size_t nr = 0;
+	return value < range->min || value > range->max;
+}
 
-	for (size_t i = 0; i < mode->nr[0] && i < mode->nr[1]; i++) {
-		double untraced = mode->values[0][measure][i];
+bool comparison_change(const struct comparison_mode *mode, enum measure measure, double *change)
+{
+	struct spread untraced = comparison_spread(mode, measure, false);
+	struct spread traced = comparison_spread(mode, measure, true);
 
-		if (untraced > 0)
-			ratios[nr++] = mode->values[1][measure][i] / untraced;
-	}
-	return nr ? spread_of(ratios, nr).median - 1 : 0;
+	if (mode->nr[0] < COMPARISON_REPEATS_LEAST || mode->nr[1] < COMPARISON_REPEATS_LEAST ||
+	    untraced.median <= 0 || !is_outside(traced.median, &untraced) ||
+	    !is_outside(untraced.median, &traced))
+		return false;
+	*change = traced.median / untraced.median - 1;
+	return true;
 }
 
 double spread_share(const struct spread *spread)

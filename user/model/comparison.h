@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Several ways to run one server, each under the same load: what a request cost
- * in each, and how steady that is. Every repetition is a pair of runs, one
- * traced and one not: the counts come from the traced run, the times from both.
+ * in each, and how steady that is. Every repetition is two runs, one traced and
+ * one not: the counts come from the traced run, the times from both.
  */
 #ifndef FDSCOPE_COMPARISON_H
 #define FDSCOPE_COMPARISON_H
@@ -39,6 +39,9 @@ struct comparison_run {
 
 #define COMPARISON_REPEATS_MAX 100
 
+/* By chance alone, four values and four others are apart once in 35 times, three once in 10. */
+#define COMPARISON_REPEATS_LEAST 4
+
 /* The runs of one mode; values[0] untraced, values[1] traced, a value for each repetition. */
 struct comparison_mode {
 	const char *name; /* borrowed */
@@ -68,15 +71,20 @@ int comparison_init(struct comparison *comparison, const struct comparison_load 
 		    const char *const *modes, size_t nr_modes);
 void comparison_free(struct comparison *comparison);
 
-/* At most COMPARISON_REPEATS_MAX of each kind for a mode; the n-th of both kinds are a pair. */
+/* At most COMPARISON_REPEATS_MAX of each kind for a mode. */
 void comparison_add(struct comparison *comparison, size_t mode, const struct comparison_run *run);
 
 /* All 0 before the first run. */
 struct spread comparison_spread(const struct comparison_mode *mode, enum measure measure,
 				bool is_traced);
 
-/* Median over the pairs of traced / untraced - 1; 0 when there are none. */
-double comparison_change(const struct comparison_mode *mode, enum measure measure);
+/*
+ * How the traced median differs from the untraced one, as a share of that. False
+ * where the repetitions do not tell: there are too few, or one median lies in the
+ * range of the other. By chance alone five would tell once in 20 times, four once
+ * in 10.
+ */
+bool comparison_change(const struct comparison_mode *mode, enum measure measure, double *change);
 
 /* Half the range, as a share of the median. */
 double spread_share(const struct spread *spread);

@@ -9,23 +9,109 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
+#include "base/pair_map.h"
 #include "model/derive.h"
 #include "model/fields.h"
 
-static bool is_of(const struct thread *thread, uint32_t tgid, uint64_t start_ns)
+/* The rows of one process's threads in one snapshot. */
+struct span {
+	const struct thread **threads;
+	size_t nr;
+};
+
+/* The rows of a snapshot by process, as indices of the last snapshot's list of processes. */
+struct grouping {
+	const struct thread **threads;
+	size_t *ends; /* where the rows of each process end; they begin where the one before ends */
+};
+
+struct comparison {
+	const struct snapshot *first, *last;
+	struct pair_map subjects; /* processes of the last snapshot */
+	struct pair_map earlier;  /* of the first */
+	struct grouping before, after;
+};
+
+static int map_processes(struct pair_map *map, const struct snapshot *snapshot)
 {
-	return thread->tgid == tgid && thread->process_start_ns == start_ns;
+	int err = 0;
+
+	for (size_t i = 0; i < snapshot->nr_processes && !err; i++)
+		err = pair_map_add(map, snapshot->processes[i].tgid,
+				   snapshot->processes[i].start_ns, i);
+	return err;
+}
+
+/* A counting sort: one pass to count the rows of each process, one to put them in place. */
+static int group(struct grouping *grouping, const struct snapshot *snapshot,
+		 const struct comparison *comparison)
+{
+	size_t nr_processes = comparison->last->nr_processes, sum = 0;
+
+	grouping->threads = calloc(snapshot->nr_threads + 1, sizeof(*grouping->threads));
+	grouping->ends = calloc(nr_processes + 1, sizeof(*grouping->ends));
+	if (!grouping->threads || !grouping->ends)
+		return -ENOMEM;
+	for (size_t i = 0; i < snapshot->nr_threads; i++) {
+		size_t at = pair_map_find(&comparison->subjects, snapshot->threads[i].tgid,
+					  snapshot->threads[i].process_start_ns);
+
+		if (at != PAIR_MAP_NONE)
+			grouping->ends[at + 1]++;
+	}
+	for (size_t i = 0; i <= nr_processes; i++) {
+		sum += grouping->ends[i];
+		grouping->ends[i] = sum; /* so far: where the rows of process i begin */
+	}
+	for (size_t i = 0; i < snapshot->nr_threads; i++) {
+		size_t at = pair_map_find(&comparison->subjects, snapshot->threads[i].tgid,
+					  snapshot->threads[i].process_start_ns);
+
+		if (at != PAIR_MAP_NONE)
+			grouping->threads[grouping->ends[at]++] = &snapshot->threads[i];
+	}
+	return 0;
+}
+
+static struct span span_of(const struct grouping *grouping, size_t process)
+{
+	size_t begin = process ? grouping->ends[process - 1] : 0;
+
+	return (struct span){ grouping->threads + begin, grouping->ends[process] - begin };
+}
+
+static void comparison_free(struct comparison *comparison)
+{
+	pair_map_free(&comparison->subjects);
+	pair_map_free(&comparison->earlier);
+	free(comparison->before.threads);
+	free(comparison->before.ends);
+	free(comparison->after.threads);
+	free(comparison->after.ends);
+}
+
+static int comparison_make(struct comparison *comparison, const struct snapshot *first,
+			   const struct snapshot *last)
+{
+	int err;
+
+	*comparison = (struct comparison){ .first = first, .last = last };
+	err = map_processes(&comparison->subjects, last);
+	if (!err)
+		err = map_processes(&comparison->earlier, first);
+	if (!err)
+		err = group(&comparison->before, first, comparison);
+	if (!err)
+		err = group(&comparison->after, last, comparison);
+	return err;
 }
 
 /* Sum over all threads of the process, ended ones included. */
-static void sum_process(struct counters *sum, const struct snapshot *snapshot, uint32_t tgid,
-			uint64_t start_ns)
+static void sum_threads(struct counters *sum, struct span span)
 {
 	memset(sum, 0, sizeof(*sum));
-	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		if (is_of(&snapshot->threads[i], tgid, start_ns))
-			counters_add(sum, &snapshot->threads[i].counters);
-	}
+	for (size_t i = 0; i < span.nr; i++)
+		counters_add(sum, &span.threads[i]->counters);
 }
 
 /*
@@ -37,15 +123,14 @@ static bool is_same_thread(const struct thread *before, const struct thread *aft
 	bool became_leader = after->tid == after->tgid && before->tid != before->tgid;
 
 	return before->state == THREAD_LIVE && before->task == after->task &&
-	       is_of(before, after->tgid, after->process_start_ns) &&
 	       (before->start_ns == after->start_ns || became_leader);
 }
 
-static const struct thread *find_thread(const struct snapshot *snapshot, const struct thread *same)
+static const struct thread *find_thread(struct span span, const struct thread *same)
 {
-	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		if (is_same_thread(&snapshot->threads[i], same))
-			return &snapshot->threads[i];
+	for (size_t i = 0; i < span.nr; i++) {
+		if (is_same_thread(span.threads[i], same))
+			return span.threads[i];
 	}
 	return NULL;
 }
@@ -66,17 +151,15 @@ static struct profile_thread *add_thread(struct profile_process *process)
  * The live threads one by one, and what remains of the process as its ended
  * threads: what such a thread did before the first snapshot is in neither.
  */
-static int split_threads(struct profile_process *process, const struct snapshot *first,
-			 const struct snapshot *last)
+static int split_threads(struct profile_process *process, struct span first, struct span last)
 {
 	struct counters rest = process->counters;
 	struct profile_thread *row;
 
-	for (size_t i = 0; i < last->nr_threads; i++) {
-		const struct thread *thread = &last->threads[i], *before;
+	for (size_t i = 0; i < last.nr; i++) {
+		const struct thread *thread = last.threads[i], *before;
 
-		if (thread->state != THREAD_LIVE ||
-		    !is_of(thread, process->tgid, process->start_ns))
+		if (thread->state != THREAD_LIVE)
 			continue;
 		row = add_thread(process);
 		if (!row)
@@ -115,16 +198,14 @@ static void look_at_thread(struct profile_now *now, const struct thread *thread,
 
 /* What each thread is doing at the end, those that returned from nothing yet included. */
 static int look_at_now(struct profile_process *process, const struct snapshot_process *seen,
-		       const struct snapshot *last)
+		       const struct snapshot *last, struct span span)
 {
 	struct profile_now *now = &process->now;
 	uint64_t since_live_ns = last->taken_ns - last->live_ns;
 
-	for (size_t i = 0; i < last->nr_threads; i++) {
-		const struct thread *thread = &last->threads[i];
-
-		if (thread->state == THREAD_LIVE && is_of(thread, process->tgid, process->start_ns))
-			look_at_thread(now, thread, last->taken_ns);
+	for (size_t i = 0; i < span.nr; i++) {
+		if (span.threads[i]->state == THREAD_LIVE)
+			look_at_thread(now, span.threads[i], last->taken_ns);
 	}
 	if (!seen->waiting_unseen)
 		return 0;
@@ -320,15 +401,20 @@ static int mark_losses(struct profile_process *process, const struct snapshot *l
 					   "accept was entered before the probes were live: the "
 					   "size of its address buffer is taken to suffice");
 	if (!err && last->is_torn)
-		err = profile_mark_inexact(process, "accept.listeners",
-					   "threads ended or accepted while it was read");
+		err = profile_mark_inexact(process, "calls",
+					   "threads kept ending, or accepting, while it was read");
 	return err;
 }
 
-static int difference(struct profile_process *process, const struct snapshot *first,
-		      const struct snapshot *last, const struct snapshot_process *after,
-		      bool per_thread)
+/* What the process at @subject in the last snapshot's list did. */
+static int difference(struct profile_process *process, const struct comparison *comparison,
+		      size_t subject, bool per_thread)
 {
+	const struct snapshot *first = comparison->first, *last = comparison->last;
+	const struct snapshot_process *after = &last->processes[subject];
+	struct span rows_before = span_of(&comparison->before, subject);
+	struct span rows_after = span_of(&comparison->after, subject);
+	size_t earlier = pair_map_find(&comparison->earlier, after->tgid, after->start_ns);
 	struct counters before;
 	int err;
 
@@ -336,20 +422,23 @@ static int difference(struct profile_process *process, const struct snapshot *fi
 	process->start_ns = after->start_ns;
 	process->has_exited = after->has_exited;
 	memcpy(process->comm, after->comm, COMM_LEN);
-	sum_process(&process->counters, last, after->tgid, after->start_ns);
-	sum_process(&before, first, after->tgid, after->start_ns);
+	if (!rows_after.nr)
+		rows_before.nr = 0; /* reported as ended before: nothing since */
+	sum_threads(&process->counters, rows_after);
+	sum_threads(&before, rows_before);
 	counters_subtract(&process->counters, &before);
 
-	err = look_at_now(process, after, last);
+	err = look_at_now(process, after, last, rows_after);
 	if (!err)
-		err = compare_fds(process, snapshot_find(first, after->tgid, after->start_ns),
+		err = compare_fds(process,
+				  earlier == PAIR_MAP_NONE ? NULL : &first->processes[earlier],
 				  after);
 	if (!err)
 		err = compare_listeners(process, first, last);
 	if (!err)
 		err = mark_losses(process, last);
 	if (!err && per_thread)
-		err = split_threads(process, first, last);
+		err = split_threads(process, rows_before, rows_after);
 	return err;
 }
 
@@ -360,20 +449,68 @@ static bool is_shown(const struct snapshot_process *after, const struct profile_
 	       !counters_is_empty(&process->counters, sizeof(process->counters));
 }
 
-/* The busiest first; among equals by tgid, so that the order repeats. */
-static int compare_processes(const void *a, const void *b)
+static int compare_all(struct profile *out, const struct comparison *comparison, bool per_thread)
 {
-	const struct profile_process *one = a, *other = b;
-	uint64_t calls = all_calls(&one->counters), other_calls = all_calls(&other->counters);
+	for (size_t i = 0; i < comparison->last->nr_processes; i++) {
+		struct profile_process *process = &out->processes[out->nr_processes];
+		int err;
 
-	if (calls != other_calls)
-		return calls < other_calls ? 1 : -1;
+		out->nr_processes++; /* owned from here on, half filled or not */
+		err = difference(process, comparison, i, per_thread);
+		if (err)
+			return err;
+		for (int cause = 0; cause < THREAD_LOSSES; cause++)
+			out->losses[cause] += process->counters.losses[cause];
+		if (!is_shown(&comparison->last->processes[i], process))
+			profile_drop_last(out);
+	}
+	return 0;
+}
+
+struct rank {
+	uint64_t calls;
+	uint32_t tgid;
+	size_t index;
+};
+
+static int compare_ranks(const void *a, const void *b)
+{
+	const struct rank *one = a, *other = b;
+
+	if (one->calls != other->calls)
+		return one->calls < other->calls ? 1 : -1;
 	return (one->tgid > other->tgid) - (one->tgid < other->tgid);
+}
+
+/* The busiest first; among equals by tgid, so that the order repeats. Each is moved only once. */
+static int sort_processes(struct profile *profile)
+{
+	struct profile_process *sorted = calloc(profile->nr_processes + 1, sizeof(*sorted));
+	struct rank *ranks = calloc(profile->nr_processes + 1, sizeof(*ranks));
+
+	if (!sorted || !ranks) {
+		free(sorted);
+		free(ranks);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < profile->nr_processes; i++)
+		ranks[i] = (struct rank){ all_calls(&profile->processes[i].counters),
+					  profile->processes[i].tgid, i };
+	qsort(ranks, profile->nr_processes, sizeof(*ranks), compare_ranks);
+	for (size_t i = 0; i < profile->nr_processes; i++)
+		sorted[i] = profile->processes[ranks[i].index];
+	free(profile->processes);
+	free(ranks);
+	profile->processes = sorted;
+	return 0;
 }
 
 int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
 		    bool per_thread)
 {
+	struct comparison comparison;
+	int err;
+
 	out->duration_ns = last->taken_ns - first->taken_ns;
 	for (int i = 0; i < LOSSES; i++)
 		out->losses[i] = last->losses[i] - first->losses[i];
@@ -382,20 +519,9 @@ int profile_between(struct profile *out, const struct snapshot *first, const str
 	out->processes = calloc(last->nr_processes + 1, sizeof(*out->processes));
 	if (!out->processes)
 		return -ENOMEM;
-	for (size_t i = 0; i < last->nr_processes; i++) {
-		struct profile_process *process = &out->processes[out->nr_processes];
-		const struct snapshot_process *after = &last->processes[i];
-		int err;
-
-		out->nr_processes++; /* owned from here on, half filled or not */
-		err = difference(process, first, last, after, per_thread);
-		if (err)
-			return err;
-		for (int cause = 0; cause < THREAD_LOSSES; cause++)
-			out->losses[cause] += process->counters.losses[cause];
-		if (!is_shown(after, process))
-			profile_drop_last(out);
-	}
-	qsort(out->processes, out->nr_processes, sizeof(*out->processes), compare_processes);
-	return 0;
+	err = comparison_make(&comparison, first, last);
+	if (!err)
+		err = compare_all(out, &comparison, per_thread);
+	comparison_free(&comparison);
+	return err ? err : sort_processes(out);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <fdscope/counters.h>
+#include "base/pair_map.h"
 
 /* Open descriptors of a process, counted while nothing was opened or closed, or not known so well. */
 struct fd_census {
@@ -50,6 +51,7 @@ struct snapshot {
 	size_t nr_threads;
 	struct snapshot_process *processes;
 	size_t nr_processes;
+	struct pair_map by_process; /* tgid and start_ns to the index in processes */
 	struct snapshot_listener *listeners;
 	size_t nr_listeners;
 	bool is_torn; /* threads kept ending, or accepting, while it was taken */
@@ -58,6 +60,10 @@ struct snapshot {
 };
 
 void snapshot_free(struct snapshot *snapshot);
+
+/* The process, added if it is not there; NULL when memory is out. */
+struct snapshot_process *snapshot_add_process(struct snapshot *snapshot, uint32_t tgid,
+					      uint64_t start_ns);
 
 struct snapshot_process *snapshot_find(const struct snapshot *snapshot, uint32_t tgid,
 				       uint64_t start_ns);

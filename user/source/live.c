@@ -343,7 +343,7 @@ static int drop_gone(void *context, uint32_t tgid, const struct process *process
 	struct live *live = context;
 
 	(void)process;
-	if (!procfs_is_process(tgid) || procfs_is_zombie(tgid))
+	if (!procfs_is_alive(tgid))
 		probes_remove_target(live->probes, tgid);
 	return 0;
 }

@@ -8,21 +8,27 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include "base/pair_map.h"
 
 /* A process that has ended. */
 struct ended {
 	struct process_end end;
-	bool is_retired; /* its rows are in the archive */
+	bool is_retired;   /* its rows are in the archive */
+	bool has_live_row; /* a second last thread is still being folded */
 };
 
 struct observer {
 	struct probes *probes;
 	const struct id_list *named;
 	uint64_t live_ns;
+	bool has_walked; /* every target that has descriptors has been met */
 	struct ended *ended;
 	size_t nr_ended;
-	uint64_t nr_forgotten;	 /* ends that memory did not suffice for */
-	struct snapshot archive; /* threads and listeners of ended processes */
+	size_t nr_pending;	    /* of them, not retired */
+	size_t first_pending;	    /* none before it is pending */
+	struct pair_map by_process; /* tgid and start_ns to the index in ended */
+	uint64_t nr_forgotten;	    /* ends that memory did not suffice for */
+	struct snapshot archive;    /* threads and listeners of ended processes */
 };
 
 uint64_t observer_now_ns(void)
@@ -49,6 +55,7 @@ void observer_free(struct observer *observer)
 	if (!observer)
 		return;
 	snapshot_free(&observer->archive);
+	pair_map_free(&observer->by_process);
 	free(observer->ended);
 	free(observer);
 }
@@ -58,44 +65,140 @@ void observer_go_live(struct observer *observer, uint64_t now_ns)
 	observer->live_ns = now_ns;
 }
 
-static struct ended *find_ended(struct observer *observer, const struct process_end *end)
+static struct ended *find_ended(struct observer *observer, uint32_t tgid, uint64_t start_ns)
 {
-	for (size_t i = 0; i < observer->nr_ended; i++) {
-		if (observer->ended[i].end.tgid == end->tgid &&
-		    observer->ended[i].end.start_ns == end->start_ns)
-			return &observer->ended[i];
-	}
-	return NULL;
+	size_t at = pair_map_find(&observer->by_process, tgid, start_ns);
+
+	return at == PAIR_MAP_NONE ? NULL : &observer->ended[at];
 }
 
-/* Two last threads can both announce the end: the first knows more. */
+/* Two last threads can both announce the end: the first knows more, the second may have left a row. */
 static void note_end(void *context, const struct process_end *end)
 {
 	struct observer *observer = context;
-	struct ended *grown;
+	struct ended *grown, *again = find_ended(observer, end->tgid, end->start_ns);
 
-	if (find_ended(observer, end))
+	if (again) {
+		observer->nr_pending += again->is_retired;
+		again->is_retired = false;
+		if ((size_t)(again - observer->ended) < observer->first_pending)
+			observer->first_pending = again - observer->ended;
 		return;
+	}
 	grown = array_grow(observer->ended, observer->nr_ended, sizeof(*grown));
 	if (!grown) {
 		observer->nr_forgotten++;
 		return;
 	}
 	observer->ended = grown;
+	if (pair_map_add(&observer->by_process, end->tgid, end->start_ns, observer->nr_ended)) {
+		observer->nr_forgotten++;
+		return;
+	}
 	grown[observer->nr_ended++] = (struct ended){ .end = *end };
+	observer->nr_pending++;
+}
+
+static struct ended *pending_owner(struct observer *observer, const struct thread *row)
+{
+	struct ended *ended = find_ended(observer, row->tgid, row->process_start_ns);
+
+	return ended && !ended->is_retired ? ended : NULL;
+}
+
+static uint32_t state_of(const struct thread *row)
+{
+	return __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
+}
+
+/* A thread that still has a row of its own may be adding it to that of its process. */
+static void find_live_rows(struct observer *observer)
+{
+	for (uint32_t i = 0; i < probes_nr_rows(observer->probes); i++) {
+		const struct thread *row = probes_row(observer->probes, i);
+		struct ended *ended;
+
+		if (state_of(row) != THREAD_LIVE)
+			continue;
+		ended = pending_owner(observer, row);
+		if (ended)
+			ended->has_live_row = true;
+	}
+}
+
+static int retire_rows(struct observer *observer)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < probes_nr_rows(observer->probes) && !err; i++) {
+		const struct thread *row = probes_row(observer->probes, i);
+		struct ended *ended;
+
+		if (state_of(row) != THREAD_ENDED)
+			continue;
+		ended = pending_owner(observer, row);
+		if (ended && !ended->has_live_row)
+			err = probes_retire_row(observer->probes, i, &observer->archive);
+	}
+	return err;
+}
+
+static bool is_being_retired(void *context, uint32_t tgid, uint64_t start_ns)
+{
+	const struct ended *ended = find_ended(context, tgid, start_ns);
+
+	return ended && !ended->is_retired && !ended->has_live_row;
+}
+
+static void note_retired(struct observer *observer)
+{
+	size_t first = observer->nr_ended;
+
+	observer->nr_pending = 0;
+	for (size_t i = observer->first_pending; i < observer->nr_ended; i++) {
+		struct ended *ended = &observer->ended[i];
+
+		ended->is_retired |= !ended->has_live_row;
+		ended->has_live_row = false;
+		if (ended->is_retired)
+			continue;
+		observer->nr_pending++;
+		if (i < first)
+			first = i;
+	}
+	observer->first_pending = first;
+}
+
+/*
+ * Moves what ended processes left to the archive, so that their rows can be used
+ * again: all of them in one pass over the rows, however many have ended.
+ */
+static void retire_pending(struct observer *observer)
+{
+	int err;
+
+	if (!observer->nr_pending)
+		return;
+	find_live_rows(observer);
+	for (size_t i = observer->first_pending; i < observer->nr_ended; i++) {
+		const struct process_end *end = &observer->ended[i].end;
+
+		if (is_being_retired(observer, end->tgid, end->start_ns))
+			probes_close_process(observer->probes, end->tgid, end->start_ns);
+	}
+	err = retire_rows(observer);
+	if (!err)
+		err = probes_retire_listeners(observer->probes, is_being_retired, observer,
+					      &observer->archive);
+	if (err)
+		return; /* they stay where they are, and are read there */
+	note_retired(observer);
 }
 
 void observer_take_ended(struct observer *observer)
 {
 	probes_take_ended(observer->probes, note_end, observer);
-	for (size_t i = 0; i < observer->nr_ended; i++) {
-		struct ended *ended = &observer->ended[i];
-
-		if (!ended->is_retired)
-			ended->is_retired =
-				probes_retire(observer->probes, ended->end.tgid,
-					      ended->end.start_ns, &observer->archive) == 1;
-	}
+	retire_pending(observer);
 }
 
 void observer_forget_ended(struct observer *observer)
@@ -103,62 +206,60 @@ void observer_forget_ended(struct observer *observer)
 	size_t kept = 0;
 
 	snapshot_free(&observer->archive);
+	pair_map_free(&observer->by_process);
 	for (size_t i = 0; i < observer->nr_ended; i++) {
-		if (!observer->ended[i].is_retired)
-			observer->ended[kept++] = observer->ended[i];
+		const struct process_end *end = &observer->ended[i].end;
+
+		if (observer->ended[i].is_retired ||
+		    pair_map_add(&observer->by_process, end->tgid, end->start_ns, kept))
+			continue;
+		observer->ended[kept++] = observer->ended[i];
 	}
 	observer->nr_ended = kept;
+	observer->nr_pending = kept;
+	observer->first_pending = 0;
 }
 
-struct census {
-	struct observer *observer;
-	struct snapshot *snapshot;
-};
-
-static struct snapshot_process *add_process(struct snapshot *snapshot, uint32_t tgid,
-					    uint64_t start_ns)
+static int list_process(void *context, uint32_t tgid, const struct process *process)
 {
-	struct snapshot_process *grown, *process = snapshot_find(snapshot, tgid, start_ns);
+	struct snapshot *snapshot = context;
 
-	if (process)
-		return process;
-	grown = array_grow(snapshot->processes, snapshot->nr_processes, sizeof(*grown));
-	if (!grown)
-		return NULL;
-	snapshot->processes = grown;
-	process = &grown[snapshot->nr_processes++];
-	memset(process, 0, sizeof(*process));
-	process->tgid = tgid;
-	process->start_ns = start_ns;
-	return process;
-}
-
-/* Before the walk: what was opened and closed so far. */
-static int note_fd_sums(void *context, uint32_t tgid, const struct process *process)
-{
-	struct census *census = context;
-	struct snapshot_process *row = add_process(census->snapshot, tgid, process->start_ns);
-
-	if (!row)
+	/* One that the walk has never met has no start time yet, and no descriptors. */
+	if (process->start_ns && !snapshot_add_process(snapshot, tgid, process->start_ns))
 		return -ENOMEM;
-	if (!row->fds.is_stable)
-		probes_fd_sums(census->observer->probes, tgid, row->start_ns, &row->fds.opened,
-			       &row->fds.closed);
 	return 0;
 }
 
-/* After it: the same still, or descriptors came and went meanwhile. */
+/* What each process of @snapshot opened and closed so far, in one pass over the rows. */
+static void sum_fd_calls(struct observer *observer, const struct snapshot *snapshot,
+			 struct fd_counters *sums)
+{
+	memset(sums, 0, snapshot->nr_processes * sizeof(*sums));
+	for (uint32_t i = 0; i < probes_nr_rows(observer->probes); i++) {
+		const struct thread *row = probes_row(observer->probes, i);
+		const struct fd_counters *fds = &row->counters.fds;
+		const struct snapshot_process *process;
+		struct fd_counters *sum;
+
+		if (state_of(row) == THREAD_FREE)
+			continue;
+		process = snapshot_find(snapshot, row->tgid, row->process_start_ns);
+		if (!process)
+			continue;
+		sum = &sums[process - snapshot->processes];
+		sum->opened += __atomic_load_n(&fds->opened, __ATOMIC_ACQUIRE);
+		sum->closed += __atomic_load_n(&fds->closed, __ATOMIC_ACQUIRE);
+	}
+}
+
+/* What the walk counted, unless an earlier one is good already. */
 static int take_census(void *context, uint32_t tgid, const struct process *process)
 {
-	struct census *census = context;
-	struct snapshot_process *row = snapshot_find(census->snapshot, tgid, process->start_ns);
-	uint64_t opened, closed;
+	struct snapshot *snapshot = context;
+	struct snapshot_process *row = snapshot_find(snapshot, tgid, process->start_ns);
 
 	if (!row || row->fds.is_stable || !process->walk)
 		return 0;
-	row->fds.is_stable =
-		probes_fd_sums(census->observer->probes, tgid, row->start_ns, &opened, &closed) &&
-		opened == row->fds.opened && closed == row->fds.closed;
 	row->fds.is_known = true;
 	row->fds.has_kinds = true;
 	row->fds.limit = process->fd_limit;
@@ -172,51 +273,81 @@ static int take_census(void *context, uint32_t tgid, const struct process *proce
 	return 0;
 }
 
-static bool is_census_stable(const struct snapshot *snapshot)
+/* Those that opened and closed nothing during the walk are done with. Returns how many are not. */
+static size_t settle(struct snapshot *snapshot, const struct fd_counters *before,
+		     const struct fd_counters *after, bool is_quiet)
 {
+	size_t unsettled = 0;
+
 	for (size_t i = 0; i < snapshot->nr_processes; i++) {
-		if (!snapshot->processes[i].fds.is_stable)
-			return false;
+		struct fd_census *fds = &snapshot->processes[i].fds;
+
+		if (fds->is_stable)
+			continue;
+		fds->opened = before[i].opened;
+		fds->closed = before[i].closed;
+		fds->is_stable = is_quiet && !memcmp(&before[i], &after[i], sizeof(*before));
+		unsettled += !fds->is_stable;
 	}
-	return true;
+	return unsettled;
 }
 
-#define CENSUS_TRIES 20
+/* One walk over the descriptors, between two sums of the calls that open and close them. */
+static int try_census(struct observer *observer, struct snapshot *snapshot, size_t *unsettled)
+{
+	struct fd_counters *before, *after;
+	uint64_t folds = probes_folds(observer->probes);
+	int err;
 
-/* Counts descriptors until no target opened or closed one meanwhile. */
+	before = calloc(snapshot->nr_processes + 1, sizeof(*before));
+	after = calloc(snapshot->nr_processes + 1, sizeof(*after));
+	if (!before || !after) {
+		free(before);
+		free(after);
+		return -ENOMEM;
+	}
+	sum_fd_calls(observer, snapshot, before);
+	err = probes_walk_descriptors(observer->probes);
+	if (!err)
+		err = probes_each_process(observer->probes, take_census, snapshot);
+	sum_fd_calls(observer, snapshot, after);
+	if (!err)
+		*unsettled = settle(snapshot, before, after,
+				    !(folds & 1) && probes_folds(observer->probes) == folds);
+	free(before);
+	free(after);
+	return err;
+}
+
+#define CENSUS_TRIES  20
+#define CENSUS_ROUNDS 3 /* in a row that settled nobody: they will not either */
+
+/*
+ * Counts descriptors until no target opened or closed one meanwhile; for those
+ * that never stop, what was counted last stands, marked.
+ */
 static int count_descriptors(struct observer *observer, struct snapshot *snapshot)
 {
-	struct census census = { .observer = observer, .snapshot = snapshot };
-	int err = 0;
+	size_t unsettled = SIZE_MAX, before;
+	int err = 0, in_vain = 0;
 
-	for (int tries = 0; tries < CENSUS_TRIES && !err; tries++) {
-		err = probes_each_process(observer->probes, note_fd_sums, &census);
+	if (!observer->has_walked)
+		err = probes_walk_descriptors(observer->probes);
+	observer->has_walked = true;
+	for (int tries = 0; tries < CENSUS_TRIES && in_vain < CENSUS_ROUNDS && !err; tries++) {
+		before = unsettled;
+		err = probes_each_process(observer->probes, list_process, snapshot);
 		if (!err)
-			err = probes_walk_descriptors(observer->probes);
-		if (!err)
-			err = probes_each_process(observer->probes, take_census, &census);
-		if (!err && is_census_stable(snapshot))
+			err = try_census(observer, snapshot, &unsettled);
+		if (!err && !unsettled)
 			break;
+		in_vain = unsettled < before ? 0 : in_vain + 1;
 	}
 	return err;
 }
 
-static void sum_fds(const struct snapshot *snapshot, struct snapshot_process *row)
-{
-	row->fds.opened = row->fds.closed = 0;
-	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		const struct thread *thread = &snapshot->threads[i];
-
-		if (thread->tgid != row->tgid || thread->process_start_ns != row->start_ns)
-			continue;
-		row->fds.opened += thread->counters.fds.opened;
-		row->fds.closed += thread->counters.fds.closed;
-	}
-}
-
 /* What the kernel told at the process's end is exact: nobody opens anything after that. */
-static void describe_end(const struct snapshot *snapshot, struct snapshot_process *row,
-			 const struct process_end *end)
+static void describe_end(struct snapshot_process *row, const struct process_end *end)
 {
 	memcpy(row->comm, end->comm, COMM_LEN);
 	row->has_exited = true;
@@ -228,34 +359,41 @@ static void describe_end(const struct snapshot *snapshot, struct snapshot_proces
 		.open = end->open,
 		.limit = end->fd_limit,
 	};
-	sum_fds(snapshot, row);
 }
 
 static int add_ended(struct observer *observer, struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < observer->nr_ended; i++) {
 		const struct process_end *end = &observer->ended[i].end;
-		struct snapshot_process *row = add_process(snapshot, end->tgid, end->start_ns);
+		struct snapshot_process *row =
+			snapshot_add_process(snapshot, end->tgid, end->start_ns);
 
 		if (!row)
 			return -ENOMEM;
-		describe_end(snapshot, row, end);
+		describe_end(row, end);
 	}
 	return 0;
 }
 
-/* Rows of a process whose end was not heard of (LOSS_ENDED_PROCESSES) still count. */
-static int add_orphans(struct snapshot *snapshot)
+/*
+ * What the rows tell of processes: a name for one whose end was not heard of
+ * (LOSS_ENDED_PROCESSES), and all that an ended one opened and closed.
+ */
+static int add_rows(struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->nr_threads; i++) {
 		const struct thread *thread = &snapshot->threads[i];
-		struct snapshot_process *row;
+		struct snapshot_process *row =
+			snapshot_add_process(snapshot, thread->tgid, thread->process_start_ns);
 
-		row = add_process(snapshot, thread->tgid, thread->process_start_ns);
 		if (!row)
 			return -ENOMEM;
 		if (!row->comm[0] && thread->tid == thread->tgid)
 			memcpy(row->comm, thread->comm, COMM_LEN);
+		if (row->has_exited) {
+			row->fds.opened += thread->counters.fds.opened;
+			row->fds.closed += thread->counters.fds.closed;
+		}
 	}
 	return 0;
 }
@@ -286,7 +424,8 @@ static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 		row->is_named = id_list_has(observer->named, row->tgid);
 		if (row->has_exited)
 			continue;
-		procfs_comm(row->tgid, row->comm);
+		if (!procfs_comm(row->tgid, row->comm) && !row->comm[0])
+			strcpy(row->comm, "?");
 		err = list_known_threads(snapshot, row->tgid, &known);
 		if (!err)
 			row->waiting_unseen = procfs_count_waiting(row->tgid, &known);
@@ -331,6 +470,8 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 		out->taken_ns = observer_now_ns();
 		out->live_ns = observer->live_ns;
 		err = probes_read(observer->probes, out);
+		/* Who ended since then is in its rows, ended or not yet: no row is retired now. */
+		probes_take_ended(observer->probes, note_end, observer);
 	}
 	out->losses[LOSS_ENDED_PROCESSES] += observer->nr_forgotten;
 	if (!err)
@@ -338,7 +479,7 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 	if (!err)
 		err = add_ended(observer, out);
 	if (!err)
-		err = add_orphans(out);
+		err = add_rows(out);
 	if (!err)
 		err = ask_procfs(observer, out);
 	if (err)

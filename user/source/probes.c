@@ -257,8 +257,8 @@ void probes_take_ended(struct probes *probes,
 #define MAX_COPY_TRIES 100000
 #define MAX_READ_TRIES 200
 
-/* A copy of @row that its thread did not write to meanwhile. */
-static void copy_row(struct thread *to, const struct thread *row)
+/* A copy of @row that its thread did not write to meanwhile; false when there was none to be had. */
+static bool copy_row(struct thread *to, const struct thread *row)
 {
 	for (int tries = 0; tries < MAX_COPY_TRIES; tries++) {
 		uint64_t seq = __atomic_load_n(&row->seq, __ATOMIC_ACQUIRE);
@@ -270,8 +270,10 @@ static void copy_row(struct thread *to, const struct thread *row)
 		*to = *row;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 		if (__atomic_load_n(&row->seq, __ATOMIC_RELAXED) == seq)
-			return;
+			return true;
 	}
+	*to = *row;
+	return false;
 }
 
 /* A row, appended. The caller says whether it stays, by nr_threads. */
@@ -282,7 +284,7 @@ static struct thread *append_row(struct snapshot *out, const struct thread *row)
 	if (!grown)
 		return NULL;
 	out->threads = grown;
-	copy_row(&grown[out->nr_threads], row);
+	out->is_torn |= !copy_row(&grown[out->nr_threads], row);
 	return &grown[out->nr_threads];
 }
 
@@ -365,6 +367,15 @@ static uint64_t skipped_runs(const struct probes *probes)
 	return misses;
 }
 
+/* Odd while a fold is under way, so that it equals no other. */
+uint64_t probes_folds(const struct probes *probes)
+{
+	uint64_t done = load((uint64_t *)&probes->skel->bss->folds_done);
+	uint64_t begun = load((uint64_t *)&probes->skel->bss->folds_begun);
+
+	return done * 2 + (begun != done);
+}
+
 /*
  * Rows and listeners have many writers, so the whole is read until nothing
  * that links them moved: no thread was being folded into its process, and
@@ -372,21 +383,20 @@ static uint64_t skipped_runs(const struct probes *probes)
  */
 int probes_read(struct probes *probes, struct snapshot *out)
 {
-	const uint64_t *begun = (uint64_t *)&probes->skel->bss->folds_begun;
-	const uint64_t *done = (uint64_t *)&probes->skel->bss->folds_done;
-
 	out->is_torn = true;
 	for (int tries = 0; tries < MAX_READ_TRIES && out->is_torn; tries++) {
-		uint64_t folds = load(done);
-		int err = copy_rows(probes, out);
+		uint64_t folds = probes_folds(probes);
+		int err;
 
+		out->is_torn = false;
+		err = copy_rows(probes, out);
 		if (!err)
 			err = copy_listeners(probes, out);
 		if (err)
 			return err;
-		out->is_torn = accept_outcomes(probes->rows, probes->nr_rows) !=
-				       accept_outcomes(out->threads, out->nr_threads) ||
-			       load(begun) != folds;
+		out->is_torn |= accept_outcomes(probes->rows, probes->nr_rows) !=
+					accept_outcomes(out->threads, out->nr_threads) ||
+				folds & 1 || probes_folds(probes) != folds;
 	}
 	for (int i = 0; i < LOSSES; i++)
 		out->losses[i] = load((uint64_t *)&probes->skel->bss->losses[i]);
@@ -419,30 +429,36 @@ int probes_each_process(struct probes *probes,
 	return 0;
 }
 
-static bool is_of(const struct thread *row, uint32_t tgid, uint64_t start_ns)
+uint32_t probes_nr_rows(const struct probes *probes)
 {
-	return row->tgid == tgid && row->process_start_ns == start_ns;
+	return probes->nr_rows;
 }
 
-bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns, uint64_t *opened,
-		    uint64_t *closed)
+const struct thread *probes_row(const struct probes *probes, uint32_t i)
 {
-	uint64_t folds = load((uint64_t *)&probes->skel->bss->folds_done);
-
-	*opened = *closed = 0;
-	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		const struct thread *row = &probes->rows[i];
-
-		if (!is_of(row, tgid, start_ns))
-			continue;
-		*opened += load((const uint64_t *)&row->counters.fds.opened);
-		*closed += load((const uint64_t *)&row->counters.fds.closed);
-	}
-	return load((uint64_t *)&probes->skel->bss->folds_begun) == folds;
+	return &probes->rows[i];
 }
 
-static int retire_listeners(const struct probes *probes, uint32_t tgid, uint64_t start_ns,
-			    struct snapshot *archive)
+void probes_close_process(struct probes *probes, uint32_t tgid, uint64_t start_ns)
+{
+	struct process_key key = { .start_ns = start_ns, .tgid = tgid };
+
+	bpf_map_delete_elem(bpf_map__fd(probes->skel->maps.ended_rows), &key);
+}
+
+int probes_retire_row(struct probes *probes, uint32_t i, struct snapshot *archive)
+{
+	if (!append_row(archive, &probes->rows[i]))
+		return -ENOMEM;
+	archive->nr_threads++;
+	memset(&probes->rows[i], 0, sizeof(probes->rows[i]));
+	push_row(probes, i);
+	return 0;
+}
+
+int probes_retire_listeners(struct probes *probes,
+			    bool (*is_ended)(void *context, uint32_t tgid, uint64_t start_ns),
+			    void *context, struct snapshot *archive)
 {
 	int fd = bpf_map__fd(probes->skel->maps.listeners), err = 0;
 	struct listener_key key, next;
@@ -451,43 +467,10 @@ static int retire_listeners(const struct probes *probes, uint32_t tgid, uint64_t
 	while (more && !err) {
 		key = next;
 		more = !bpf_map_get_next_key(fd, &key, &next);
-		if (key.tgid != tgid || key.process_start_ns != start_ns)
+		if (!is_ended(context, key.tgid, key.process_start_ns))
 			continue;
 		err = append_listener(fd, archive, &key);
 		bpf_map_delete_elem(fd, &key);
 	}
 	return err;
-}
-
-static bool has_live_row(const struct probes *probes, uint32_t tgid, uint64_t start_ns)
-{
-	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		const struct thread *row = &probes->rows[i];
-
-		if (is_of(row, tgid, start_ns) &&
-		    __atomic_load_n(&row->state, __ATOMIC_ACQUIRE) == THREAD_LIVE)
-			return true;
-	}
-	return false;
-}
-
-int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns, struct snapshot *archive)
-{
-	struct process_key key = { .start_ns = start_ns, .tgid = tgid };
-
-	if (has_live_row(probes, tgid, start_ns))
-		return 0;
-	bpf_map_delete_elem(bpf_map__fd(probes->skel->maps.ended_rows), &key);
-	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		struct thread *row = &probes->rows[i];
-
-		if (row->state != THREAD_ENDED || !is_of(row, tgid, start_ns))
-			continue;
-		if (!append_row(archive, row))
-			return -ENOMEM;
-		archive->nr_threads++;
-		memset(row, 0, sizeof(*row));
-		push_row(probes, i);
-	}
-	return retire_listeners(probes, tgid, start_ns, archive) ? -ENOMEM : 1;
 }

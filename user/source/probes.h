@@ -57,17 +57,24 @@ int probes_each_process(struct probes *probes,
 					  const struct process *process),
 			void *context);
 
-/* Descriptors opened and closed so far by the process; false if it changed while being read. */
-bool probes_fd_sums(const struct probes *probes, uint32_t tgid, uint64_t start_ns, uint64_t *opened,
-		    uint64_t *closed);
-
 /*
- * Moves what an ended process left behind into @archive (appended to threads
- * and listeners), so that its rows can be used again. 1 when done, 0 while one
- * of its threads is still ending, -ENOMEM.
+ * The rows as they stand, shared with the kernel: row @i below probes_nr_rows().
+ * One that is not THREAD_FREE can be looked at; probes_read() makes copies.
  */
-int probes_retire(struct probes *probes, uint32_t tgid, uint64_t start_ns,
-		  struct snapshot *archive);
+uint32_t probes_nr_rows(const struct probes *probes);
+const struct thread *probes_row(const struct probes *probes, uint32_t i);
+
+/* A number that is the same before and after only if no thread was folded into its process. */
+uint64_t probes_folds(const struct probes *probes);
+
+/* Appends a copy of row @i, of ended threads, to @archive and gives the row back; 0 or -ENOMEM. */
+int probes_retire_row(struct probes *probes, uint32_t i, struct snapshot *archive);
+/* A process has ended and no live thread of it has a row: none will be folded any more. */
+void probes_close_process(struct probes *probes, uint32_t tgid, uint64_t start_ns);
+/* Moves the listeners for which @is_ended tells so to @archive; 0 or -ENOMEM. */
+int probes_retire_listeners(struct probes *probes,
+			    bool (*is_ended)(void *context, uint32_t tgid, uint64_t start_ns),
+			    void *context, struct snapshot *archive);
 
 /* Is the optional probe that sees io_uring requests there? */
 bool probes_see_io_uring(const struct probes *probes);

@@ -67,44 +67,80 @@ static bool read_line(const char *path, char *line, size_t size)
 	return ok;
 }
 
-bool procfs_is_process(uint32_t tgid)
+uint32_t procfs_process_of(uint32_t tid)
 {
-	char path[64];
+	char path[64], line[128];
+	unsigned tgid = 0;
+	FILE *file;
 
-	/* /proc/TID opens for any thread, but only a process has itself among its tasks' leaders. */
-	snprintf(path, sizeof(path), "/proc/%u/task/%u", tgid, tgid);
-	return tgid && !access(path, F_OK);
+	snprintf(path, sizeof(path), "/proc/%u/status", tid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file) && sscanf(line, "Tgid: %u", &tgid) != 1)
+		;
+	fclose(file);
+	return tgid;
 }
 
-/* What follows the name in /proc/PID/stat: state, parent, ... A name may hold ')'. */
-static bool read_stat(uint32_t tgid, char *state, uint32_t *parent)
+/* What follows the name in a stat file of proc(5): state, parent, ... A name may hold ')'. */
+static bool read_stat(const char *path, char *state, uint32_t *parent)
 {
-	char path[64], line[1024], *after_name;
+	char line[1024], *after_name;
 
-	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
 	if (!read_line(path, line, sizeof(line)))
 		return false;
 	after_name = strrchr(line, ')');
 	return after_name && sscanf(after_name + 1, " %c %u", state, parent) == 2;
 }
 
-bool procfs_is_zombie(uint32_t tgid)
-{
-	uint32_t parent;
-	char state;
+struct alive_search {
+	uint32_t tgid;
+	bool is_alive;
+};
 
-	return read_stat(tgid, &state, &parent) && (state == 'Z' || state == 'X');
+static int look_whether_alive(void *context, uint32_t tid)
+{
+	struct alive_search *search = context;
+	uint32_t parent;
+	char path[64], state;
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/stat", search->tgid, tid);
+	if (read_stat(path, &state, &parent) && state != 'Z' && state != 'X')
+		search->is_alive = true;
+	return search->is_alive; /* stops the search */
 }
 
-void procfs_comm(uint32_t tgid, char comm[COMM_LEN])
+bool procfs_is_alive(uint32_t tgid)
+{
+	struct alive_search search = { .tgid = tgid };
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
+	each_number(path, look_whether_alive, &search);
+	return search.is_alive;
+}
+
+/* The parent of @tgid; 0 when it is gone. */
+static uint32_t parent_of(uint32_t tgid)
+{
+	uint32_t parent = 0;
+	char path[64], state;
+
+	snprintf(path, sizeof(path), "/proc/%u/stat", tgid);
+	return read_stat(path, &state, &parent) ? parent : 0;
+}
+
+bool procfs_comm(uint32_t tgid, char comm[COMM_LEN])
 {
 	char path[64], line[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/comm", tgid);
 	if (!read_line(path, line, sizeof(line)))
-		strcpy(line, "?");
+		return false;
 	memset(comm, 0, COMM_LEN);
 	memcpy(comm, line, strnlen(line, COMM_LEN - 1));
+	return true;
 }
 
 static int add_id(void *context, uint32_t id)
@@ -126,11 +162,9 @@ int procfs_add_descendants(struct id_list *list)
 	do {
 		before = list->nr;
 		for (size_t i = 0; i < all.nr && !err; i++) {
-			uint32_t parent = 0;
-			char state;
+			uint32_t parent = parent_of(all.items[i]);
 
-			if (read_stat(all.items[i], &state, &parent) && state != 'Z' &&
-			    id_list_has(list, parent))
+			if (parent && id_list_has(list, parent) && procfs_is_alive(all.items[i]))
 				err = id_list_add(list, all.items[i]);
 		}
 	} while (!err && list->nr != before);
@@ -146,7 +180,8 @@ int procfs_by_comm(const char *comm, struct id_list *out)
 	for (size_t i = 0; i < all.nr && !err; i++) {
 		char name[COMM_LEN];
 
-		procfs_comm(all.items[i], name);
+		if (!procfs_comm(all.items[i], name))
+			continue;
 		if (!strncmp(name, comm, COMM_LEN - 1) && all.items[i] != (uint32_t)getpid())
 			err = id_list_add(out, all.items[i]);
 	}
@@ -219,6 +254,8 @@ int procfs_by_port(uint16_t port, struct id_list *out)
 		if (search.is_holder)
 			err = id_list_add(out, all.items[i]);
 	}
+	if (!err && inodes.nr && !out->nr)
+		err = -EACCES;
 	free(inodes.items);
 	free(all.items);
 	return err;
@@ -259,6 +296,15 @@ static bool waits_for_readiness(long nr)
 	return false;
 }
 
+/* restart_syscall goes on with what a signal broke off: the kernel function it sleeps in tells. */
+static bool resumes_poll(uint32_t tgid, uint32_t tid)
+{
+	char path[64], line[128];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u/wchan", tgid, tid);
+	return read_line(path, line, sizeof(line)) && strstr(line, "poll");
+}
+
 struct waiting_count {
 	uint32_t tgid;
 	const struct id_list *but;
@@ -276,7 +322,8 @@ static int look_at_task(void *context, uint32_t tid)
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", count->tgid, tid);
 	/* "running", "-1 ..." outside a call, or the number and the arguments */
 	if (read_line(path, line, sizeof(line)) && sscanf(line, "%ld 0x", &nr) == 1 &&
-	    waits_for_readiness(nr))
+	    (waits_for_readiness(nr) ||
+	     (nr == SYS_restart_syscall && resumes_poll(count->tgid, tid))))
 		count->waiting++;
 	return 0;
 }

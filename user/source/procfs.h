@@ -19,12 +19,13 @@ struct id_list {
 int id_list_add(struct id_list *list, uint32_t id);
 bool id_list_has(const struct id_list *list, uint32_t id);
 
-bool procfs_is_process(uint32_t tgid);
-/* Ended, waiting for its parent to notice. */
-bool procfs_is_zombie(uint32_t tgid);
+/* The process that thread @tid belongs to; itself for a process, 0 for nobody. */
+uint32_t procfs_process_of(uint32_t tid);
+/* Has a thread that has not ended: not its main thread, perhaps. */
+bool procfs_is_alive(uint32_t tgid);
 
-/* The name of @tgid, "?" when it is gone. */
-void procfs_comm(uint32_t tgid, char comm[COMM_LEN]);
+/* The name of @tgid; false, and @comm as it was, when it is gone. */
+bool procfs_comm(uint32_t tgid, char comm[COMM_LEN]);
 
 /* All processes; 0 or -errno. */
 int procfs_processes(struct id_list *out);
@@ -32,7 +33,10 @@ int procfs_processes(struct id_list *out);
 int procfs_add_descendants(struct id_list *list);
 /* Those named @comm. */
 int procfs_by_comm(const char *comm, struct id_list *out);
-/* Those with a descriptor for a TCP or TCP6 socket that listens on @port, in our network namespace. */
+/*
+ * Those with a descriptor for a TCP or TCP6 socket that listens on @port, in our
+ * network namespace. -EACCES if there is such a socket, but whose it is cannot be read.
+ */
 int procfs_by_port(uint16_t port, struct id_list *out);
 /* Those in the cgroup at @path, a directory of cgroup2. */
 int procfs_by_cgroup(const char *path, struct id_list *out);

@@ -8,9 +8,14 @@
 static int find_pids(const struct watch *watch, struct id_list *out)
 {
 	for (size_t i = 0; i < watch->nr_pids; i++) {
-		uint32_t pid = watch->pids[i];
+		uint32_t pid = watch->pids[i], tgid = procfs_process_of(pid);
 
-		if (!procfs_is_process(pid) || procfs_is_zombie(pid))
+		if (tgid && tgid != pid)
+			return log_fail(EXIT_USAGE,
+					"attach to %u: this is a thread of %u (attach -p %u "
+					"--per-thread)",
+					pid, tgid, tgid);
+		if (!tgid || !procfs_is_alive(pid))
 			return log_fail(EXIT_USAGE,
 					"attach to %u: no such process (ps -e lists them)", pid);
 		if (id_list_add(out, pid))
@@ -30,7 +35,7 @@ static int find_by_ports(const struct watch *watch, struct id_list *out)
 			err = id_list_add(out, holders.items[j]);
 		free(holders.items);
 		if (err) {
-			log_err(-err, "look for who listens on port %u", port);
+			log_err(-err, "look for who listens on port %u (run as root)", port);
 			return EXIT_NO_MEASURE;
 		}
 		if (!holders.nr)

@@ -210,6 +210,7 @@ static void put_time(struct table *table, size_t at, enum measure measure,
 	put_text(table, at + 4, 0, "  change by tracing");
 	for (size_t i = 0; i < columns->nr; i++) {
 		const struct comparison_mode *mode = &columns->modes[i];
+		double change;
 
 		for (int is_traced = 0; is_traced < 2; is_traced++) {
 			struct spread spread = comparison_spread(mode, measure, is_traced);
@@ -218,7 +219,8 @@ static void put_time(struct table *table, size_t at, enum measure measure,
 			put(table, at + 2 * is_traced + 1, i + 1, CELL_SHARE,
 			    spread_share(&spread));
 		}
-		put(table, at + 4, i + 1, CELL_CHANGE, comparison_change(mode, measure));
+		if (comparison_change(mode, measure, &change))
+			put(table, at + 4, i + 1, CELL_CHANGE, change);
 	}
 }
 
@@ -339,11 +341,13 @@ static void write_time(struct writer *w, const struct comparison_mode *mode, enu
 {
 	struct spread traced = comparison_spread(mode, measure, true);
 	struct spread untraced = comparison_spread(mode, measure, false);
+	double change;
 
 	w->ops->begin_object(w, time_rows[measure].key);
 	write_spread(w, "traced", &traced);
 	write_spread(w, "untraced", &untraced);
-	w->ops->real(w, "change", comparison_change(mode, measure));
+	if (comparison_change(mode, measure, &change))
+		w->ops->real(w, "change", change);
 	w->ops->end(w);
 }
 

@@ -57,10 +57,16 @@ static double mean(uint64_t sum, uint64_t count)
 
 #define STUCK_NS 1000000000ULL /* nobody means a loop to be busy for a second */
 
+/* Of now.longest_wait_ns, "or more" says it all. */
+static bool is_of_longest_wait(const struct inexact *inexact)
+{
+	return !strcmp(inexact->key, "now.longest_wait_ns");
+}
+
 static bool is_at_least(const struct profile_process *process)
 {
 	for (size_t i = 0; i < process->nr_inexact; i++) {
-		if (!strcmp(process->inexact[i].key, "now.longest_wait_ns"))
+		if (is_of_longest_wait(&process->inexact[i]))
 			return true;
 	}
 	return false;
@@ -188,7 +194,7 @@ static void add_listener(struct sheet *sheet, const struct profile_listener *lis
 		    format_count(limit, listener->queue_limit),
 		    format_count(depth, hist_quantile(hist, HIST_INT_BUCKETS, 1000)));
 	if (listener->drops)
-		say(&words, "; %s DROPPED, the queue was full",
+		say(&words, "; %s DROPPED by the socket, its queue was full",
 		    format_count(drops, listener->drops));
 	sheet_line(sheet, " listener", "%s", words.text);
 }
@@ -351,9 +357,16 @@ static void add_threads(struct sheet *sheet, const struct profile_process *proce
 
 static void add_inexact(struct sheet *sheet, const struct profile_process *process)
 {
-	for (size_t i = 0; i < process->nr_inexact; i++)
-		sheet_line(sheet, i ? "" : "inexact", "%s: %s", process->inexact[i].key,
-			   process->inexact[i].reason);
+	const char *label = "inexact";
+
+	for (size_t i = 0; i < process->nr_inexact; i++) {
+		const struct inexact *inexact = &process->inexact[i];
+
+		if (is_of_longest_wait(inexact))
+			continue;
+		sheet_line(sheet, label, "%s: %s", inexact->key, inexact->reason);
+		label = "";
+	}
 }
 
 static void add_process(struct sheet *sheet, const struct profile_process *process,
@@ -386,7 +399,7 @@ static const char *const loss_advice[LOSSES] = {
 	[LOSS_TRUNCATED_MESSAGES] = "recvmmsg with MSG_TRUNC",
 	[LOSS_LISTENERS] = "accepts on listeners without a row: raise --max-listeners",
 	[LOSS_THREADS] = "calls of threads without a row: raise --max-threads",
-	[LOSS_PROCESSES] = "processes without a row: raise --max-processes",
+	[LOSS_PROCESSES] = "calls of processes without a row: raise --max-processes",
 	[LOSS_OPEN_DESCRIPTORS] = "descriptor tables of more than 262,144",
 	[LOSS_ENDED_PROCESSES] = "ends of processes came too fast to be noted",
 	[LOSS_PROGRAMS_SKIPPED] = "runs of a probe that the kernel skipped",
@@ -449,7 +462,9 @@ int summary_make(struct sheet *sheet, const struct profile *profile,
 	for (size_t i = 0; i < profile->nr_processes && i < MOST_PROCESSES; i++)
 		add_process(sheet, &profile->processes[i], profile, options);
 	sheet_blank(sheet);
-	if (!profile->nr_processes)
+	if (!profile->nr_processes && options->only)
+		sheet_line(sheet, "", "no process was named %s at its end", options->only);
+	else if (!profile->nr_processes)
 		sheet_line(sheet, "", "no process made any of the traced calls");
 	if (profile->nr_processes > MOST_PROCESSES)
 		sheet_line(sheet, "", "and %zu less busy processes (--json has them all)",

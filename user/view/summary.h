@@ -12,6 +12,7 @@
 struct summary_options {
 	bool hist;
 	bool per_thread;
+	const char *only; /* the name of the processes that were kept; NULL: all were */
 };
 
 /* Fills in @sheet, which the caller frees. 0 or -ENOMEM. */

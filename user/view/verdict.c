@@ -110,9 +110,6 @@ static void say_scan(struct sheet *sheet, const struct contrast *contrast)
 		   format_ratio(b, mean(count_ready(&most->counters), waits)), least->name, copied);
 }
 
-/* By chance alone, four values and four others are apart once in 35 times, three once in 10. */
-#define LEAST_REPEATS 4
-
 /* Which one is cheaper is said only where no two repetitions say otherwise. */
 static void say_cpu(struct sheet *sheet, const struct comparison *comparison)
 {
@@ -135,11 +132,11 @@ static void say_cpu(struct sheet *sheet, const struct comparison *comparison)
 	}
 	format_ratio(a, low.median);
 	format_ratio(b, high.median);
-	if (comparison->load.repeats < LEAST_REPEATS)
+	if (comparison->load.repeats < COMPARISON_REPEATS_LEAST)
 		sheet_line(sheet, "CPU",
 			   "%s to %s us a request; with less than %d repetitions that does not say "
 			   "which mode is cheaper.",
-			   a, b, LEAST_REPEATS);
+			   a, b, COMPARISON_REPEATS_LEAST);
 	else if (spreads_are_apart(&low, &high))
 		sheet_line(sheet, "CPU", "%s took least, %s us a request; %s most, %s us.",
 			   least->name, a, most->name, b);
