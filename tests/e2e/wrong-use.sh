@@ -42,7 +42,7 @@ wrong 2 "whom" attach
 wrong 2 "exclude each other" attach -p $self -a
 wrong 2 "no option" attach -p $self --nonsense
 wrong 2 "no option" attach -p $self -Z
-wrong 2 "value is missing" attach -p
+wrong 2 "needs a value" attach -p
 wrong 2 "pid '0'" attach -p 0
 wrong 2 "pid 'x'" attach -p x
 wrong 2 "pid ''" attach -p "$self,"
