@@ -125,9 +125,9 @@ sleeper_thread()
 	tid=$(ps -eLo pid=,lwp= | awk '$1 != $2 { print $2; exit }')
 	[ -n "$tid" ] || return 0
 	"$fdscope" attach -q -d 0.1 -p "$tid" 2> "$work/err"
-	[ $? = 2 ] && grep -q "no such process" "$work/err"
+	[ $? = 2 ] && grep -q "is a thread of" "$work/err"
 }
-check "the id of a thread is no such process" sleeper_thread
+check "the id of a thread: it says whose" sleeper_thread
 
 # ---- output --------------------------------------------------------------------------------------
 

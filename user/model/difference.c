@@ -9,100 +9,39 @@
 #include <sys/socket.h>
 
 #include "base/array.h"
-#include "base/pair_map.h"
 #include "model/derive.h"
 #include "model/fields.h"
+#include "model/grouping.h"
 
-/* The rows of one process's threads in one snapshot. */
-struct span {
-	const struct thread **threads;
-	size_t nr;
-};
-
-/* The rows of a snapshot by process, as indices of the last snapshot's list of processes. */
-struct grouping {
-	const struct thread **threads;
-	size_t *ends; /* where the rows of each process end; they begin where the one before ends */
-};
-
-struct comparison {
+/* The two snapshots, with what finds a process of the one in the other. */
+struct interval {
 	const struct snapshot *first, *last;
-	struct pair_map subjects; /* processes of the last snapshot */
-	struct pair_map earlier;  /* of the first */
-	struct grouping before, after;
+	struct pair_map earlier;       /* processes of the first */
+	struct grouping before, after; /* rows by process of the last */
 };
 
-static int map_processes(struct pair_map *map, const struct snapshot *snapshot)
+static void interval_free(struct interval *interval)
 {
-	int err = 0;
-
-	for (size_t i = 0; i < snapshot->nr_processes && !err; i++)
-		err = pair_map_add(map, snapshot->processes[i].tgid,
-				   snapshot->processes[i].start_ns, i);
-	return err;
+	pair_map_free(&interval->earlier);
+	grouping_free(&interval->before);
+	grouping_free(&interval->after);
 }
 
-/* A counting sort: one pass to count the rows of each process, one to put them in place. */
-static int group(struct grouping *grouping, const struct snapshot *snapshot,
-		 const struct comparison *comparison)
+static int interval_make(struct interval *interval, const struct snapshot *first,
+			 const struct snapshot *last)
 {
-	size_t nr_processes = comparison->last->nr_processes, sum = 0;
-
-	grouping->threads = calloc(snapshot->nr_threads + 1, sizeof(*grouping->threads));
-	grouping->ends = calloc(nr_processes + 1, sizeof(*grouping->ends));
-	if (!grouping->threads || !grouping->ends)
-		return -ENOMEM;
-	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		size_t at = pair_map_find(&comparison->subjects, snapshot->threads[i].tgid,
-					  snapshot->threads[i].process_start_ns);
-
-		if (at != PAIR_MAP_NONE)
-			grouping->ends[at + 1]++;
-	}
-	for (size_t i = 0; i <= nr_processes; i++) {
-		sum += grouping->ends[i];
-		grouping->ends[i] = sum; /* so far: where the rows of process i begin */
-	}
-	for (size_t i = 0; i < snapshot->nr_threads; i++) {
-		size_t at = pair_map_find(&comparison->subjects, snapshot->threads[i].tgid,
-					  snapshot->threads[i].process_start_ns);
-
-		if (at != PAIR_MAP_NONE)
-			grouping->threads[grouping->ends[at]++] = &snapshot->threads[i];
-	}
-	return 0;
-}
-
-static struct span span_of(const struct grouping *grouping, size_t process)
-{
-	size_t begin = process ? grouping->ends[process - 1] : 0;
-
-	return (struct span){ grouping->threads + begin, grouping->ends[process] - begin };
-}
-
-static void comparison_free(struct comparison *comparison)
-{
-	pair_map_free(&comparison->subjects);
-	pair_map_free(&comparison->earlier);
-	free(comparison->before.threads);
-	free(comparison->before.ends);
-	free(comparison->after.threads);
-	free(comparison->after.ends);
-}
-
-static int comparison_make(struct comparison *comparison, const struct snapshot *first,
-			   const struct snapshot *last)
-{
+	struct pair_map subjects = {};
 	int err;
 
-	*comparison = (struct comparison){ .first = first, .last = last };
-	err = map_processes(&comparison->subjects, last);
+	*interval = (struct interval){ .first = first, .last = last };
+	err = map_processes(&subjects, last);
 	if (!err)
-		err = map_processes(&comparison->earlier, first);
+		err = map_processes(&interval->earlier, first);
 	if (!err)
-		err = group(&comparison->before, first, comparison);
+		err = grouping_make(&interval->before, first, &subjects, last->nr_processes);
 	if (!err)
-		err = group(&comparison->after, last, comparison);
+		err = grouping_make(&interval->after, last, &subjects, last->nr_processes);
+	pair_map_free(&subjects);
 	return err;
 }
 
@@ -407,14 +346,14 @@ static int mark_losses(struct profile_process *process, const struct snapshot *l
 }
 
 /* What the process at @subject in the last snapshot's list did. */
-static int difference(struct profile_process *process, const struct comparison *comparison,
+static int difference(struct profile_process *process, const struct interval *interval,
 		      size_t subject, bool per_thread)
 {
-	const struct snapshot *first = comparison->first, *last = comparison->last;
+	const struct snapshot *first = interval->first, *last = interval->last;
 	const struct snapshot_process *after = &last->processes[subject];
-	struct span rows_before = span_of(&comparison->before, subject);
-	struct span rows_after = span_of(&comparison->after, subject);
-	size_t earlier = pair_map_find(&comparison->earlier, after->tgid, after->start_ns);
+	struct span rows_before = grouping_span(&interval->before, subject);
+	struct span rows_after = grouping_span(&interval->after, subject);
+	size_t earlier = pair_map_find(&interval->earlier, after->tgid, after->start_ns);
 	struct counters before;
 	int err;
 
@@ -449,19 +388,19 @@ static bool is_shown(const struct snapshot_process *after, const struct profile_
 	       !counters_is_empty(&process->counters, sizeof(process->counters));
 }
 
-static int compare_all(struct profile *out, const struct comparison *comparison, bool per_thread)
+static int compare_all(struct profile *out, const struct interval *interval, bool per_thread)
 {
-	for (size_t i = 0; i < comparison->last->nr_processes; i++) {
+	for (size_t i = 0; i < interval->last->nr_processes; i++) {
 		struct profile_process *process = &out->processes[out->nr_processes];
 		int err;
 
 		out->nr_processes++; /* owned from here on, half filled or not */
-		err = difference(process, comparison, i, per_thread);
+		err = difference(process, interval, i, per_thread);
 		if (err)
 			return err;
 		for (int cause = 0; cause < THREAD_LOSSES; cause++)
 			out->losses[cause] += process->counters.losses[cause];
-		if (!is_shown(&comparison->last->processes[i], process))
+		if (!is_shown(&interval->last->processes[i], process))
 			profile_drop_last(out);
 	}
 	return 0;
@@ -508,7 +447,7 @@ static int sort_processes(struct profile *profile)
 int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
 		    bool per_thread)
 {
-	struct comparison comparison;
+	struct interval interval;
 	int err;
 
 	out->duration_ns = last->taken_ns - first->taken_ns;
@@ -519,9 +458,9 @@ int profile_between(struct profile *out, const struct snapshot *first, const str
 	out->processes = calloc(last->nr_processes + 1, sizeof(*out->processes));
 	if (!out->processes)
 		return -ENOMEM;
-	err = comparison_make(&comparison, first, last);
+	err = interval_make(&interval, first, last);
 	if (!err)
-		err = compare_all(out, &comparison, per_thread);
-	comparison_free(&comparison);
+		err = compare_all(out, &interval, per_thread);
+	interval_free(&interval);
 	return err ? err : sort_processes(out);
 }

@@ -9,6 +9,7 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "base/pair_map.h"
+#include "source/census.h"
 
 /* A process that has ended. */
 struct ended {
@@ -106,11 +107,6 @@ static struct ended *pending_owner(struct observer *observer, const struct threa
 	return ended && !ended->is_retired ? ended : NULL;
 }
 
-static uint32_t state_of(const struct thread *row)
-{
-	return __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
-}
-
 /* A thread that still has a row of its own may be adding it to that of its process. */
 static void find_live_rows(struct observer *observer)
 {
@@ -118,7 +114,7 @@ static void find_live_rows(struct observer *observer)
 		const struct thread *row = probes_row(observer->probes, i);
 		struct ended *ended;
 
-		if (state_of(row) != THREAD_LIVE)
+		if (probes_row_state(row) != THREAD_LIVE)
 			continue;
 		ended = pending_owner(observer, row);
 		if (ended)
@@ -134,7 +130,7 @@ static int retire_rows(struct observer *observer)
 		const struct thread *row = probes_row(observer->probes, i);
 		struct ended *ended;
 
-		if (state_of(row) != THREAD_ENDED)
+		if (probes_row_state(row) != THREAD_ENDED)
 			continue;
 		ended = pending_owner(observer, row);
 		if (ended && !ended->has_live_row)
@@ -218,132 +214,6 @@ void observer_forget_ended(struct observer *observer)
 	observer->nr_ended = kept;
 	observer->nr_pending = kept;
 	observer->first_pending = 0;
-}
-
-static int list_process(void *context, uint32_t tgid, const struct process *process)
-{
-	struct snapshot *snapshot = context;
-
-	/* One that the walk has never met has no start time yet, and no descriptors. */
-	if (process->start_ns && !snapshot_add_process(snapshot, tgid, process->start_ns))
-		return -ENOMEM;
-	return 0;
-}
-
-/* What each process of @snapshot opened and closed so far, in one pass over the rows. */
-static void sum_fd_calls(struct observer *observer, const struct snapshot *snapshot,
-			 struct fd_counters *sums)
-{
-	memset(sums, 0, snapshot->nr_processes * sizeof(*sums));
-	for (uint32_t i = 0; i < probes_nr_rows(observer->probes); i++) {
-		const struct thread *row = probes_row(observer->probes, i);
-		const struct fd_counters *fds = &row->counters.fds;
-		const struct snapshot_process *process;
-		struct fd_counters *sum;
-
-		if (state_of(row) == THREAD_FREE)
-			continue;
-		process = snapshot_find(snapshot, row->tgid, row->process_start_ns);
-		if (!process)
-			continue;
-		sum = &sums[process - snapshot->processes];
-		sum->opened += __atomic_load_n(&fds->opened, __ATOMIC_ACQUIRE);
-		sum->closed += __atomic_load_n(&fds->closed, __ATOMIC_ACQUIRE);
-	}
-}
-
-/* What the walk counted, unless an earlier one is good already. */
-static int take_census(void *context, uint32_t tgid, const struct process *process)
-{
-	struct snapshot *snapshot = context;
-	struct snapshot_process *row = snapshot_find(snapshot, tgid, process->start_ns);
-
-	if (!row || row->fds.is_stable || !process->walk)
-		return 0;
-	row->fds.is_known = true;
-	row->fds.has_kinds = true;
-	row->fds.limit = process->fd_limit;
-	row->fds.open = 0;
-	for (int kind = 0; kind < FD_KINDS; kind++) {
-		row->fds.kinds[kind] = process->open[kind];
-		row->fds.open += process->open[kind];
-	}
-	row->is_born_traced = process->born_traced;
-	row->open_at_birth = process->open_at_birth;
-	return 0;
-}
-
-/* Those that opened and closed nothing during the walk are done with. Returns how many are not. */
-static size_t settle(struct snapshot *snapshot, const struct fd_counters *before,
-		     const struct fd_counters *after, bool is_quiet)
-{
-	size_t unsettled = 0;
-
-	for (size_t i = 0; i < snapshot->nr_processes; i++) {
-		struct fd_census *fds = &snapshot->processes[i].fds;
-
-		if (fds->is_stable)
-			continue;
-		fds->opened = before[i].opened;
-		fds->closed = before[i].closed;
-		fds->is_stable = is_quiet && !memcmp(&before[i], &after[i], sizeof(*before));
-		unsettled += !fds->is_stable;
-	}
-	return unsettled;
-}
-
-/* One walk over the descriptors, between two sums of the calls that open and close them. */
-static int try_census(struct observer *observer, struct snapshot *snapshot, size_t *unsettled)
-{
-	struct fd_counters *before, *after;
-	uint64_t folds = probes_folds(observer->probes);
-	int err;
-
-	before = calloc(snapshot->nr_processes + 1, sizeof(*before));
-	after = calloc(snapshot->nr_processes + 1, sizeof(*after));
-	if (!before || !after) {
-		free(before);
-		free(after);
-		return -ENOMEM;
-	}
-	sum_fd_calls(observer, snapshot, before);
-	err = probes_walk_descriptors(observer->probes);
-	if (!err)
-		err = probes_each_process(observer->probes, take_census, snapshot);
-	sum_fd_calls(observer, snapshot, after);
-	if (!err)
-		*unsettled = settle(snapshot, before, after,
-				    !(folds & 1) && probes_folds(observer->probes) == folds);
-	free(before);
-	free(after);
-	return err;
-}
-
-#define CENSUS_TRIES  20
-#define CENSUS_ROUNDS 3 /* in a row that settled nobody: they will not either */
-
-/*
- * Counts descriptors until no target opened or closed one meanwhile; for those
- * that never stop, what was counted last stands, marked.
- */
-static int count_descriptors(struct observer *observer, struct snapshot *snapshot)
-{
-	size_t unsettled = SIZE_MAX, before;
-	int err = 0, in_vain = 0;
-
-	if (!observer->has_walked)
-		err = probes_walk_descriptors(observer->probes);
-	observer->has_walked = true;
-	for (int tries = 0; tries < CENSUS_TRIES && in_vain < CENSUS_ROUNDS && !err; tries++) {
-		before = unsettled;
-		err = probes_each_process(observer->probes, list_process, snapshot);
-		if (!err)
-			err = try_census(observer, snapshot, &unsettled);
-		if (!err && !unsettled)
-			break;
-		in_vain = unsettled < before ? 0 : in_vain + 1;
-	}
-	return err;
 }
 
 /* What the kernel told at the process's end is exact: nobody opens anything after that. */
@@ -459,9 +329,18 @@ static int add_archive(const struct snapshot *archive, struct snapshot *out)
 	return 0;
 }
 
+/* The first walk makes targets known that the user only named: a census needs their start times. */
+static int look_at_descriptors(struct observer *observer, struct snapshot *out)
+{
+	int err = observer->has_walked ? 0 : probes_walk_descriptors(observer->probes);
+
+	observer->has_walked = true;
+	return err ? err : census_take(observer->probes, out);
+}
+
 int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_last)
 {
-	int err = count_descriptors(observer, out);
+	int err = look_at_descriptors(observer, out);
 
 	if (!err && is_last)
 		probes_detach(observer->probes);

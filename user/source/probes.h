@@ -64,6 +64,12 @@ int probes_each_process(struct probes *probes,
 uint32_t probes_nr_rows(const struct probes *probes);
 const struct thread *probes_row(const struct probes *probes, uint32_t i);
 
+/* enum thread_state of a row that the kernel may be changing. */
+static inline uint32_t probes_row_state(const struct thread *row)
+{
+	return __atomic_load_n(&row->state, __ATOMIC_ACQUIRE);
+}
+
 /* A number that is the same before and after only if no thread was folded into its process. */
 uint64_t probes_folds(const struct probes *probes);
 
