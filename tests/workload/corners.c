@@ -29,7 +29,7 @@
 #include "workload.h"
 
 #define PATIENCE_NS    20000000000ULL /* only a hang reaches it */
-#define PACE_NS	       3000000L	      /* crowd: a birth each, some hundred a second */
+#define PACE_NS	       1000000L	      /* crowd: a birth each, some hundred a second */
 #define CLIENTS	       8
 #define QUEUE_HOLDS    2   /* of a backlog of 1: net/sock.h sk_acceptq_is_full() */
 #define LONG_BEFORE_MS 700 /* the tool looks at what has ended more than once meanwhile */
