@@ -134,7 +134,9 @@ test-bpf: $(B)/tests/bpf/run	## each program loads and counts exactly (root; 77:
 test-e2e: all		## the tool, the server and the client as a user runs them (root for most)
 	$(Q)FDSCOPE_BUILD=$(B) tests/run
 
-check: test asan test-bpf test-e2e	## everything that this machine can
+# A make of its own, as for demo.
+check: deps		## everything that this machine can (root)
+	$(Q)$(MAKE) --no-print-directory test asan test-bpf test-e2e
 
 $(B)/bench/turn: tests/bench/turn.c
 	$(call say,CC,$@)
@@ -189,7 +191,7 @@ clean:			## remove everything that was built
 	rm -rf .build .build-*
 
 help:			## show this
-	@sed -n 's/^\([a-z_.-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 26
+	@sed -n 's/^\([a-z0-9_.-]*\):.*## */  \1\t/p' $(MAKEFILE_LIST) | expand -t 26
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
