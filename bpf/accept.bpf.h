@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * accept and accept4, and the listening sockets behind them: one row for each
- * socket and process, made at attach by the walk over descriptors or at the
- * first accept.
+ * socket and process, made by the walk over descriptors at attach, at listen or
+ * at the first accept, and read again when the socket is closed or its process ends.
  */
 #ifndef FDSCOPE_ACCEPT_BPF_H
 #define FDSCOPE_ACCEPT_BPF_H
@@ -140,12 +140,11 @@ static __always_inline void listen_done(struct thread *thread, struct task_struc
 }
 
 /* What the queue of a socket dropped is read for the last time when it is about to be closed. */
-static __always_inline void close_entered(struct thread *thread, struct task_struct *task,
-					  struct pt_regs *regs)
+static __always_inline void close_entered(struct thread *thread, struct task_struct *task, __u32 fd)
 {
 	bool is_lost; /* when it began to listen, and counted then */
 
-	listener_of(file_of(task, ARG1(regs)), thread->tgid, thread->process_start_ns, &is_lost);
+	listener_of(file_of(task, fd), thread->tgid, thread->process_start_ns, &is_lost);
 }
 
 /* The size of the caller's buffer is overwritten by the address's: note it at entry. */

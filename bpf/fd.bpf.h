@@ -105,31 +105,36 @@ __weak __u64 count_bitmap(__u64 bitmap, __u64 bits)
 	return set;
 }
 
-/* How many descriptors of the current task below @limit are open. */
-__weak __u64 count_open(__u64 limit)
+/* Set bits of the kernel's bitmap at @open_fds below @limit; more than OPEN_FDS_MAX are a loss. */
+__weak __u64 count_set(__u64 open_fds, __u64 limit)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct files_struct *files = task->files;
-	__u64 open_fds, open = 0;
+	__u64 set = 0;
 
-	if (!files)
-		return 0;
-	open_fds = (__u64)BPF_CORE_READ(files, fdt, open_fds);
-	if (limit > files->fdt->max_fds)
-		limit = files->fdt->max_fds;
 	for (__u32 base = 0; base < OPEN_FDS_MAX; base += BITMAP_BITS) {
 		if (base >= limit)
-			return open;
-		open += count_bitmap(open_fds + base / 8, limit - base);
+			return set;
+		set += count_bitmap(open_fds + base / 8, limit - base);
 	}
 	if (limit > OPEN_FDS_MAX)
 		count_loss(LOSS_OPEN_DESCRIPTORS);
-	return open;
+	return set;
 }
 
-static __always_inline __u64 count_all_open(void)
+/* How many descriptors of @task below @limit are open. */
+static __always_inline __u64 count_open(struct task_struct *task, __u64 limit)
 {
-	return count_open(~0ULL);
+	struct files_struct *files = task->files;
+
+	if (!files)
+		return 0;
+	if (limit > files->fdt->max_fds)
+		limit = files->fdt->max_fds;
+	return count_set((__u64)BPF_CORE_READ(files, fdt, open_fds), limit);
+}
+
+static __always_inline __u64 count_all_open(struct task_struct *task)
+{
+	return count_open(task, ~0ULL);
 }
 
 /* What the entry of execve, close_range or dup2 must remember for its end. */
@@ -139,10 +144,10 @@ static __always_inline void fd_call_entered(struct thread *thread, struct task_s
 	if (handler == CALL_DUP_TO)
 		thread->fds_before = 1 + (file_of(task, ARG2(regs)) != NULL);
 	else if (handler == CALL_CLOSE_RANGE)
-		thread->fds_before = 1 + count_open((__u64)(__u32)ARG2(regs) + 1) -
-				     count_open((__u32)ARG1(regs));
+		thread->fds_before = 1 + count_open(task, (__u64)(__u32)ARG2(regs) + 1) -
+				     count_open(task, (__u32)ARG1(regs));
 	else
-		thread->fds_before = 1 + count_all_open();
+		thread->fds_before = 1 + count_all_open(task);
 }
 
 #define EBADF		    9

@@ -36,7 +36,11 @@ static __always_inline void dispatch_enter(struct thread *thread, struct task_st
 		accept_entered(thread, regs);
 		break;
 	case CALL_CLOSE:
-		close_entered(thread, task, regs);
+		close_entered(thread, task, ARG1(regs));
+		break;
+	case CALL_DUP_TO:
+		close_entered(thread, task, ARG2(regs));
+		fd_call_entered(thread, task, regs, call->handler);
 		break;
 	default:
 		fd_call_entered(thread, task, regs, call->handler);

@@ -20,7 +20,7 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	if (child->tgid == parent->tgid || !target_process(parent))
 		return 0;
 	birth.start_ns = child->group_leader->start_time;
-	birth.open_at_birth = count_all_open(); /* the child's table is a copy */
+	birth.open_at_birth = count_all_open(child); /* it has not run yet */
 	birth.born_traced = 1;
 	add_process(child->tgid, &birth);
 	return 0;
@@ -46,7 +46,7 @@ static __always_inline void thread_execed(struct thread *thread, struct task_str
 	thread->start_ns = task->start_time;
 	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), task->comm);
 	if (thread->fds_before)
-		thread->counters.fds.closed += thread->fds_before - 1 - count_all_open();
+		thread->counters.fds.closed += thread->fds_before - 1 - count_all_open(task);
 	end_update(thread);
 }
 
@@ -61,7 +61,7 @@ int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binp
 	if (target_process(task) || !becomes_target(task))
 		return 0;
 	birth.start_ns = task->group_leader->start_time;
-	birth.open_at_birth = count_all_open();
+	birth.open_at_birth = count_all_open(task);
 	birth.born_traced = 1;
 	add_process(task->tgid, &birth);
 	return 0;
@@ -163,7 +163,7 @@ static __always_inline void end_process(struct task_struct *task, struct process
 		end->start_ns = task->group_leader->start_time;
 		end->open_at_birth = process ? process->open_at_birth : 0;
 		end->born_traced = process ? process->born_traced : 0;
-		end->open = count_all_open();
+		end->open = count_all_open(task);
 		end->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
 		end->tgid = tgid;
 		bpf_probe_read_kernel(end->comm, sizeof(end->comm), task->group_leader->comm);

@@ -34,7 +34,6 @@ struct live {
 	sigset_t old_mask;
 	struct snapshot first; /* of the interval at hand */
 	uint64_t live_ns;      /* CLOCK_MONOTONIC, when the probes went live */
-	uint64_t start_ns;     /* of the interval at hand, same clock */
 	int64_t start;	       /* of the interval at hand, seconds since the epoch */
 	uint64_t intervals_done;
 	bool is_done; /* the last profile was given out */

@@ -110,6 +110,8 @@ static struct ended *pending_owner(struct observer *observer, const struct threa
 /* A thread that still has a row of its own may be adding it to that of its process. */
 static void find_live_rows(struct observer *observer)
 {
+	for (size_t i = observer->first_pending; i < observer->nr_ended; i++)
+		observer->ended[i].has_live_row = false;
 	for (uint32_t i = 0; i < probes_nr_rows(observer->probes); i++) {
 		const struct thread *row = probes_row(observer->probes, i);
 		struct ended *ended;
@@ -258,7 +260,7 @@ static int add_rows(struct snapshot *snapshot)
 
 		if (!row)
 			return -ENOMEM;
-		if (!row->comm[0] && thread->tid == thread->tgid)
+		if (!row->comm[0] || (!row->has_exited && thread->tid == thread->tgid))
 			memcpy(row->comm, thread->comm, COMM_LEN);
 		if (row->has_exited) {
 			row->fds.opened += thread->counters.fds.opened;
@@ -294,8 +296,12 @@ static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 		row->is_named = id_list_has(observer->named, row->tgid);
 		if (row->has_exited)
 			continue;
-		if (!procfs_comm(row->tgid, row->comm) && !row->comm[0])
-			strcpy(row->comm, "?");
+		if (!procfs_comm(row->tgid, row->comm)) {
+			row->has_exited = true; /* just now: its threads have told its name */
+			if (!row->comm[0])
+				strcpy(row->comm, "?");
+			continue;
+		}
 		err = list_known_threads(snapshot, row->tgid, &known);
 		if (!err)
 			row->waiting_unseen = procfs_count_waiting(row->tgid, &known);
