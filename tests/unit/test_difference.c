@@ -545,6 +545,17 @@ static void a_loss_marks_the_keys_it_touches(void **state)
 	}
 }
 
+static void threads_that_may_not_be_looked_at_mark_how_many_wait(void **state)
+{
+	struct fixture *f = *state;
+	struct snapshot_process *process = add_process(&f->last, TGID, START_NS);
+
+	process->is_named = true;
+	process->waiting_denied = true;
+	assert_int_equal(compare(f)->nr_inexact, 1);
+	assert_string_equal(compare(f)->inexact[0].key, "now.waiting");
+}
+
 static void a_torn_snapshot_marks_all_calls(void **state)
 {
 	struct fixture *f = *state;
@@ -622,6 +633,7 @@ int main(void)
 		TEST(losses_are_those_of_the_interval_and_those_of_threads_count_too),
 		TEST(what_is_unseen_leaves_the_profile_complete),
 		TEST(a_loss_marks_the_keys_it_touches),
+		TEST(threads_that_may_not_be_looked_at_mark_how_many_wait),
 		TEST(a_torn_snapshot_marks_all_calls),
 		TEST(a_process_reported_as_ended_before_did_nothing_since),
 		TEST(any_allocation_may_fail),

@@ -146,6 +146,11 @@ static int look_at_now(struct profile_process *process, const struct snapshot_pr
 		if (span.threads[i]->state == THREAD_LIVE)
 			look_at_thread(now, span.threads[i], last->taken_ns);
 	}
+	if (seen->waiting_denied &&
+	    profile_mark_inexact(process, "now.waiting",
+				 "threads that wait since before the probes were live could not "
+				 "be looked at (needs CAP_SYS_PTRACE)"))
+		return -ENOMEM;
 	if (!seen->waiting_unseen)
 		return 0;
 	now->waiting += seen->waiting_unseen;

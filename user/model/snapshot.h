@@ -37,6 +37,7 @@ struct snapshot_process {
 	struct fd_census fds;
 	/* Threads that have been in a wait since before the probes were live. */
 	uint32_t waiting_unseen;
+	bool waiting_denied; /* some could not be looked at */
 };
 
 struct snapshot_listener {

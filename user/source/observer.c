@@ -304,7 +304,8 @@ static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 		}
 		err = list_known_threads(snapshot, row->tgid, &known);
 		if (!err)
-			row->waiting_unseen = procfs_count_waiting(row->tgid, &known);
+			row->waiting_unseen =
+				procfs_count_waiting(row->tgid, &known, &row->waiting_denied);
 		free(known.items);
 		if (err)
 			return err;

@@ -309,6 +309,7 @@ struct waiting_count {
 	uint32_t tgid;
 	const struct id_list *but;
 	uint32_t waiting;
+	bool is_denied;
 };
 
 static int look_at_task(void *context, uint32_t tid)
@@ -320,21 +321,27 @@ static int look_at_task(void *context, uint32_t tid)
 	if (id_list_has(count->but, tid))
 		return 0;
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", count->tgid, tid);
+	errno = 0;
+	if (!read_line(path, line, sizeof(line))) {
+		count->is_denied |= errno == EPERM || errno == EACCES;
+		return 0;
+	}
 	/* "running", "-1 ..." outside a call, or the number and the arguments */
-	if (read_line(path, line, sizeof(line)) && sscanf(line, "%ld 0x", &nr) == 1 &&
+	if (sscanf(line, "%ld 0x", &nr) == 1 &&
 	    (waits_for_readiness(nr) ||
 	     (nr == SYS_restart_syscall && resumes_poll(count->tgid, tid))))
 		count->waiting++;
 	return 0;
 }
 
-uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but)
+uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but, bool *is_denied)
 {
 	struct waiting_count count = { .tgid = tgid, .but = but };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
 	each_number(path, look_at_task, &count);
+	*is_denied = count.is_denied;
 	return count.waiting;
 }
 

@@ -43,9 +43,10 @@ int procfs_by_cgroup(const char *path, struct id_list *out);
 
 /*
  * How many threads of @tgid, those in @but left out, are inside a system call
- * that waits for readiness: proc(5) /proc/PID/syscall.
+ * that waits for readiness: proc(5) /proc/PID/syscall. Sets @is_denied when it may
+ * not be read (ptrace(2), access mode checking): then the count may be too low.
  */
-uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but);
+uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but, bool *is_denied);
 
 /* True if our ids are those of the initial pid namespace, the kernel's own. */
 bool procfs_in_initial_pid_namespace(void);
