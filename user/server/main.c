@@ -104,10 +104,9 @@ static bool reap(pid_t *workers, int nr, int *nr_alive, bool was_asked)
 }
 
 /* A worker that ends by itself takes the others with it: its counts would be missed. */
-static int watch_over(pid_t *workers, int nr, int nr_alive)
+static int watch_over(pid_t *workers, int nr, int nr_alive, bool was_asked)
 {
-	bool was_asked = nr_alive < nr;
-	bool is_bad = was_asked;
+	bool is_bad = false;
 	sigset_t signals;
 
 	worker_end_signals(&signals);
@@ -123,12 +122,16 @@ static int watch_over(pid_t *workers, int nr, int nr_alive)
 	return is_bad ? log_err(ECHILD, "a worker ended badly") : 0;
 }
 
+/*
+ * Announces when the workers live and only they hold the listeners: who then
+ * looks for who listens finds all of them, and not this process.
+ */
 static int supervise(struct server *server, struct stats *stats)
 {
 	int nr = server->opts->workers;
 	pid_t *workers = calloc(nr, sizeof(*workers));
 	int nr_alive = 0;
-	int err;
+	int err = 0, watch_err;
 
 	if (!workers)
 		return log_err(ENOMEM, "start %d workers", nr);
@@ -139,16 +142,19 @@ static int supervise(struct server *server, struct stats *stats)
 			be_worker(server, i, stats);
 		}
 		if (workers[i] < 0) {
-			log_err(errno, "start worker %d", i + 1);
-			end_workers(workers, i);
+			err = log_err(errno, "start worker %d", i + 1);
 			break;
 		}
 		nr_alive++;
 	}
 	server_close_listeners(server, 0, 0, &stats[server->nr_loops]);
-	err = watch_over(workers, nr, nr_alive);
+	if (!err)
+		err = announce(server, &stats[server->nr_loops]);
+	if (err)
+		end_workers(workers, nr);
+	watch_err = watch_over(workers, nr, nr_alive, err);
 	free(workers);
-	return err;
+	return err ? err : watch_err;
 }
 
 /* One row per listening socket: all loops on one, or one for each loop. */
@@ -184,11 +190,12 @@ static int write_stats(const struct server *server, const struct stats *stats)
 
 static int serve(struct server *server, struct stats *stats)
 {
-	int err = announce(server, &stats[server->nr_loops]);
+	int err;
 
-	if (err)
-		return err;
-	return server->opts->workers == 1 ? worker_run(server, 0, stats) : supervise(server, stats);
+	if (server->opts->workers > 1)
+		return supervise(server, stats);
+	err = announce(server, &stats[server->nr_loops]);
+	return err ? err : worker_run(server, 0, stats);
 }
 
 int main(int argc, char **argv)

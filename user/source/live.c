@@ -34,6 +34,7 @@ struct live {
 	sigset_t old_mask;
 	struct snapshot first; /* of the interval at hand */
 	uint64_t live_ns;      /* CLOCK_MONOTONIC, when the probes went live */
+	uint64_t begun_ns;     /* CLOCK_MONOTONIC, when the first interval began */
 	int64_t start;	       /* of the interval at hand, seconds since the epoch */
 	uint64_t intervals_done;
 	bool is_done; /* the last profile was given out */
@@ -88,9 +89,9 @@ static uint64_t end_of_interval(const struct live *live)
 	uint64_t end = 0;
 
 	if (watch->interval_ns)
-		end = live->live_ns + (live->intervals_done + 1) * watch->interval_ns;
-	if (watch->duration_ns && (!end || live->live_ns + watch->duration_ns < end))
-		end = live->live_ns + watch->duration_ns;
+		end = live->begun_ns + (live->intervals_done + 1) * watch->interval_ns;
+	if (watch->duration_ns && (!end || live->begun_ns + watch->duration_ns < end))
+		end = live->begun_ns + watch->duration_ns;
 	return end;
 }
 
@@ -237,7 +238,7 @@ static bool is_last_interval(const struct live *live)
 
 	return live->is_over || !watch->interval_ns ||
 	       (watch->nr_intervals && live->intervals_done >= watch->nr_intervals) ||
-	       (watch->duration_ns && observer_now_ns() >= live->live_ns + watch->duration_ns);
+	       (watch->duration_ns && observer_now_ns() >= live->begun_ns + watch->duration_ns);
 }
 
 static int live_next(struct source *base, struct profile *out)
@@ -406,6 +407,7 @@ static int start(struct live *live)
 		code = go_live(live);
 	if (code)
 		return code;
+	live->begun_ns = live->first.taken_ns;
 	if (!live->watch->is_timed_by_caller)
 		say_tracing(live);
 	if (!live->watch->command)
@@ -413,6 +415,7 @@ static int start(struct live *live)
 	code = child_release(&live->child, live->watch->command);
 	live->start = time(NULL);
 	live->first.taken_ns = observer_now_ns(); /* nothing was counted before its execve */
+	live->begun_ns = live->first.taken_ns;
 	return code;
 }
 

@@ -95,5 +95,7 @@ int targets_find_late(const struct watch *watch, struct id_list *list)
 {
 	int err = watch->comm ? procfs_by_comm(watch->comm, list) : 0;
 
+	for (size_t i = 0; i < watch->nr_ports && !err; i++)
+		err = procfs_by_port(watch->ports[i], list);
 	return err ? err : procfs_add_descendants(list);
 }

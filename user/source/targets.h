@@ -14,8 +14,8 @@
 int targets_find(const struct watch *watch, struct id_list *out);
 
 /*
- * Adds who has come since: children born and names taken while the probes were
- * being attached. Silent: who is gone meanwhile is gone. 0 or -errno.
+ * Adds who has come since: children born, names taken and ports listened on
+ * while the probes were being attached. Silent: who is gone meanwhile is gone. 0 or -errno.
  */
 int targets_find_late(const struct watch *watch, struct id_list *list);
 
