@@ -137,6 +137,7 @@ static int wait_for_end(struct live *live)
 	if (live->watch->is_timed_by_caller)
 		return 0;
 	set_timer(live);
+	take_ended(live); /* the snapshot before may have heard of the last end already */
 	while (!live->is_over) {
 		struct epoll_event event;
 		int n = epoll_wait(live->epoll_fd, &event, 1, -1);
