@@ -50,7 +50,7 @@ $(B)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
 
-$(B)/user/source/probes.o: | $(B)/fdscope.skel.h
+$(B)/user/source/probes.o $(B)/user/source/epolls.o: | $(B)/fdscope.skel.h
 
 $(B)/fdscope: $(TOOL_OBJS)
 	$(call say,LINK,$@)
@@ -68,7 +68,7 @@ $(B)/fdscope-load: $(LOAD_OBJS)
 
 # A unit test is one file beside the objects it needs: those of a program but its main.
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT_SHARED := $(addprefix $(B)/tests/unit/,failing.o samples.o)
+UNIT_SHARED := $(addprefix $(B)/tests/unit/,failing.o samples.o comparisons.o)
 SERVER_TESTS = $(B)/tests/unit/test_http
 LOAD_TESTS   = $(B)/tests/unit/test_response
 TOOL_TESTS   = $(filter-out $(SERVER_TESTS) $(LOAD_TESTS),$(UNIT_TESTS))
@@ -151,7 +151,8 @@ bench: all $(B)/bench/turn	## what tracing costs, beside bpftrace, perf and stra
 # By name, for Debian 12: to build, to test, and what the bench holds itself against.
 DEB_PACKAGES = clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-dev libcmocka-dev \
 	       pkg-config gcc make \
-	       nginx-light curl wrk apache2-utils strace jq iproute2 shellcheck clang-format procps \
+	       nginx-light redis-server haproxy memcached \
+	       curl wrk apache2-utils strace jq iproute2 shellcheck clang-format procps \
 	       bpftrace linux-perf
 
 deps:			## install what building and testing need (Debian; the only target that installs)

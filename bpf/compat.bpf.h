@@ -6,6 +6,7 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
 #define barrier() asm volatile("" ::: "memory")
@@ -64,12 +65,20 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 	})
 #endif
 
-/* The pointer that stands at @at: the kernel's BTF has a struct of just one. */
+/*
+ * The word that stands at @at, as the verifier's scalar, so that a pointer can be
+ * hashed: the kernel's BTF has a struct that begins with a bare word.
+ */
+static __always_inline u64 read_word(void *at)
+{
+	struct rb_node *word = at;
+
+	return READ(word, __rb_parent_color);
+}
+
 static __always_inline void *read_pointer(void *at)
 {
-	struct callback_head *only = at;
-
-	return READ(only, next);
+	return (void *)read_word(at);
 }
 
 /* Kernel-internal results that mean "a signal came": include/linux/errno.h */

@@ -5,10 +5,11 @@
 
 #include "accept.bpf.h"
 #include "calls.bpf.h"
+#include "description.bpf.h"
 
+#define MSG_PEEK      0x02
 #define MSG_TRUNC     0x20
 #define MSG_ERRQUEUE  0x2000
-#define SOCK_STREAM   1
 #define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 #define FMODE_READ    1
@@ -159,11 +160,11 @@ static __always_inline bool is_end(struct file *file, __u32 kind, struct pt_regs
 	return READ(socket, type) == SOCK_STREAM && !(flags_of(regs, shape) & MSG_ERRQUEUE);
 }
 
-static __always_inline void count_moved(struct thread *thread, struct io_counters *io,
-					struct file *file, struct pt_regs *regs, long ret,
-					const struct call *call)
+/* The bytes of a result above 0 that was @asked for so much. */
+static __always_inline __u64 count_moved(struct thread *thread, struct io_counters *io,
+					 struct file *file, struct pt_regs *regs, long ret,
+					 __u64 asked, const struct call *call)
 {
-	__u64 asked = asked_of(thread, regs, call->shape);
 	__u64 bytes = ret;
 	__u32 bucket;
 
@@ -178,6 +179,56 @@ static __always_inline void count_moved(struct thread *thread, struct io_counter
 		count_truncated(thread, file, call->shape, bytes, asked);
 	if (call->family == IO_VMSPLICE && READ(file, f_mode) & FMODE_READ)
 		thread->counters.copies.vmsplice_in_bytes += bytes;
+	return bytes;
+}
+
+/* What a call was to the open file description at one of its ends. */
+enum io_end {
+	IO_END_READ = 1,
+	IO_END_PEEK = 2,     /* and what was read is still there */
+	IO_END_MESSAGES = 4, /* asked is a number of messages */
+};
+
+/* A call on @address, a struct file; a function of its own so that the verifier follows it once. */
+__weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
+{
+	struct file *file = (struct file *)address;
+	struct description *description = file ? description_of(file) : NULL;
+
+	if (!description)
+		return 0;
+	if (end & IO_END_READ)
+		note_read(description, ret, bytes, !(end & IO_END_MESSAGES) && ret < (__s64)asked,
+			  end & IO_END_PEEK);
+	else
+		note_write(description, ret, bytes);
+	return 0;
+}
+
+static __always_inline __u32 io_end_of(struct pt_regs *regs, const struct call *call)
+{
+	__u32 end = IO_END_READ;
+
+	if (call->family != IO_READ)
+		return 0;
+	if (call->shape == IO_MMSG)
+		end |= IO_END_MESSAGES;
+	if (flags_of(regs, call->shape) & MSG_PEEK)
+		end |= IO_END_PEEK;
+	return end;
+}
+
+static __always_inline void note_io(struct task_struct *task, struct pt_regs *regs,
+				    struct file *file, __u32 kind, long ret, __u64 bytes,
+				    __u64 asked, const struct call *call)
+{
+	if (kind != KIND_FILE)
+		io_noted((__u64)file, io_end_of(regs, call), ret, bytes, asked);
+	if (call->family == IO_SPLICE)
+		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ, ret, bytes, asked);
+	else if (call->family == IO_TEE)
+		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ | IO_END_PEEK, ret, bytes,
+			 asked);
 }
 
 static __always_inline void io_done(struct thread *thread, struct task_struct *task,
@@ -187,16 +238,19 @@ static __always_inline void io_done(struct thread *thread, struct task_struct *t
 	struct file *file = file_of(task, fd);
 	__u32 kind = call->family == IO_VMSPLICE ? KIND_PIPE : file_kind(file);
 	struct io_counters *io;
+	__u64 asked = 0, bytes = 0;
 
 	if (call->family >= IO_FAMILIES || kind >= IO_KINDS)
 		return; /* for the verifier */
 	io = &thread->counters.io[call->family][kind];
 	if (ret > 0) {
-		count_moved(thread, io, file, regs, ret, call);
+		asked = asked_of(thread, regs, call->shape);
+		bytes = count_moved(thread, io, file, regs, ret, asked, call);
 	} else if (ret == 0) {
 		io->size_hist[0]++;
-		if (is_end(file, kind, regs, call->shape) && asked_of(thread, regs, call->shape))
-			io->end++;
+		if (is_end(file, kind, regs, call->shape))
+			asked = asked_of(thread, regs, call->shape);
+		io->end += asked != 0;
 	} else if (ret == -EAGAIN) {
 		io->again++;
 	} else if (is_interrupted(ret)) {
@@ -204,6 +258,7 @@ static __always_inline void io_done(struct thread *thread, struct task_struct *t
 	} else {
 		io->failed++;
 	}
+	note_io(task, regs, file, kind, ret, bytes, asked, call);
 }
 
 #endif

@@ -57,6 +57,53 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps") __weak;
 
+/*
+ * Tables of rows that stay where they are, with a stack of the numbers that are
+ * nobody's. User space reads the rows without system calls.
+ */
+#define TABLE(name, free_name, row)                \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_ARRAY);  \
+		__uint(map_flags, BPF_F_MMAPABLE); \
+		__uint(max_entries, 1024);         \
+		__type(key, __u32);                \
+		__type(value, row);                \
+	} name SEC(".maps") __weak;                \
+	struct {                                   \
+		__uint(type, BPF_MAP_TYPE_STACK);  \
+		__uint(max_entries, 1024);         \
+		__uint(key_size, 0);               \
+		__uint(value_size, sizeof(__u32)); \
+	} free_name SEC(".maps") __weak
+
+#define INDEX(name, key_type, value_type)        \
+	struct {                                 \
+		__uint(type, BPF_MAP_TYPE_HASH); \
+		__uint(max_entries, 1024);       \
+		__type(key, key_type);           \
+		__type(value, value_type);       \
+	} name SEC(".maps") __weak
+
+TABLE(instances, free_instances, struct instance);
+TABLE(epoll_uses, free_uses, struct epoll_use);
+TABLE(registrations, free_registrations, struct registration);
+TABLE(descriptions, free_descriptions, struct description);
+
+INDEX(instances_by_ep, __u64, __u32);
+INDEX(uses_by_thread, struct thread_use_key, __u32);
+INDEX(ended_uses, struct use_key, __u32);
+INDEX(registrations_by_key, struct registration_key, __u32);
+INDEX(registrations_by_data, struct data_key, __u64); /* rows, packed */
+INDEX(descriptions_by_file, __u64, __u32);
+
+/* What a use is looked at for at its next wait; by the number of its row. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct batch);
+} batches SEC(".maps") __weak;
+
 /* Targets that ended: struct process_end. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -80,6 +127,16 @@ extern __u64 folds_begun, folds_done;
 
 /* Number of the walk over descriptors at hand; only user space writes it. */
 extern __u32 walk;
+
+/* Counts the instances that came to live where another one had lived. */
+extern __u32 epoch;
+
+/*
+ * 1 from when a description can be known that no instance watches: reported by
+ * poll or select, or removed from its instance. Until then one look at the file
+ * tells that there is none.
+ */
+extern __u32 looks_everywhere;
 
 static __always_inline void count_loss(enum loss cause)
 {

@@ -13,6 +13,7 @@
 #include "wait.bpf.h"
 #include "accept.bpf.h"
 #include "epoll_ctl.bpf.h"
+#include "closing.bpf.h"
 #include "io.bpf.h"
 
 const volatile struct config config;
@@ -21,6 +22,8 @@ __u64 losses[LOSSES];
 __u64 unseen[UNSEENS];
 __u64 folds_begun, folds_done;
 __u32 walk;
+__u32 epoch;
+__u32 looks_everywhere;
 
 static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
 					   struct pt_regs *regs, const struct call *call)
@@ -37,9 +40,17 @@ static __always_inline void dispatch_enter(struct thread *thread, struct task_st
 		break;
 	case CALL_CLOSE:
 		close_entered(thread, task, ARG1(regs));
+		description_closing(thread, task, ARG1(regs));
 		break;
 	case CALL_DUP_TO:
 		close_entered(thread, task, ARG2(regs));
+		if (ARG1(regs) != ARG2(regs) && file_of(task, ARG1(regs)))
+			descriptor_given_up(ARG2(regs), true);
+		fd_call_entered(thread, task, regs, call->handler);
+		break;
+	case CALL_CLOSE_RANGE:
+		if (!(ARG3(regs) & CLOSE_RANGE_CLOEXEC))
+			range_given_up(ARG1(regs), ARG2(regs));
 		fd_call_entered(thread, task, regs, call->handler);
 		break;
 	default:
@@ -60,10 +71,19 @@ static __always_inline void dispatch_exit(struct thread *thread, struct task_str
 		io_done(thread, task, regs, ret, call);
 		break;
 	case CALL_EPOLL_CTL:
-		epoll_ctl_done(thread, regs, ret);
+		epoll_ctl_done(thread, task, regs, ret);
 		break;
 	case CALL_ACCEPT:
 		accept_done(thread, task, regs, ret);
+		note_accept(task, ARG1(regs), ret);
+		break;
+	case CALL_EPOLL_CREATE:
+		thread->counters.fds.opened += ret >= 0;
+		instance_born(task, ret);
+		break;
+	case CALL_CLOSE:
+		close_done(thread);
+		fd_call_done(thread, regs, ret, call->handler);
 		break;
 	case CALL_LISTEN:
 		listen_done(thread, task, regs, ret);
@@ -131,6 +151,8 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	if (!thread)
 		return 0;
 	begin_update(thread);
+	if (call->handler > CALL_RESTART)
+		thread->spins = 0;
 	dispatch_exit(thread, task, regs, ret, call);
 	end_update(thread);
 	return 0;

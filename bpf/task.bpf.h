@@ -66,6 +66,7 @@ static __noinline struct thread *new_thread(struct task_struct *task, bool is_co
 	thread->process_start_ns = task->group_leader->start_time;
 	thread->tgid = task->tgid;
 	thread->tid = task->pid;
+	thread->row = row;
 	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), task->comm);
 	thread->state = THREAD_LIVE;
 	end_update(thread);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Births, execs and deaths of targets, the walk over their descriptors, and the
- * io_uring requests that no system call shows.
+ * Births, execs and deaths of targets, and the io_uring requests that no system
+ * call shows.
  */
 #include "compat.bpf.h"
 #include "maps.bpf.h"
 #include "task.bpf.h"
 #include "fd.bpf.h"
-#include "wait.bpf.h"
+#include "wait_end.bpf.h"
 #include "accept.bpf.h"
+#include "closing.bpf.h"
 
 #define RLIMIT_NOFILE 7
 
@@ -67,18 +68,21 @@ int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binp
 	return 0;
 }
 
-/* Adds @from to @to, where a thread that ends on another CPU may add, too, and clears it. */
-static __always_inline void fold(struct thread *to, struct thread *from)
+static __always_inline void end_uses(struct thread *thread)
 {
-	__u64 *sum = (__u64 *)&to->counters;
-	__u64 *counters = (__u64 *)&from->counters;
+	__u32 next = thread->epoll_use;
 
-	for (__u32 i = 0; i < COUNTERS_WORDS; i++) {
-		if (!counters[i])
-			continue;
-		__sync_fetch_and_add(&sum[i], counters[i]);
-		counters[i] = 0;
+	for (int i = 0; i < USES_MAX; i++) {
+		struct epoll_use *use = use_at(next);
+		__u32 row = next - 1;
+
+		if (!use)
+			break;
+		next = use->next;
+		end_use(row);
 	}
+	thread->epoll_use = 0;
+	thread->nr_edges = 0;
 }
 
 static __always_inline void free_row(struct thread *thread, __u32 row)
@@ -91,6 +95,7 @@ static __always_inline void free_row(struct thread *thread, __u32 row)
 	thread->busy_since_ns = 0;
 	thread->fds_before = 0;
 	thread->addrlen_state = ADDRLEN_UNSEEN;
+	thread->spins = 0;
 	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
 	end_update(thread);
 	bpf_map_push_elem(&free_rows, &row, 0);
@@ -112,6 +117,7 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 	end_update(thread);
 
 	__sync_fetch_and_add(&folds_begun, 1);
+	end_uses(thread);
 	bpf_map_delete_elem(&rows_by_task, &address);
 	if (bpf_map_update_elem(&ended_rows, &key, &row, BPF_NOEXIST)) {
 		ended_row = bpf_map_lookup_elem(&ended_rows, &key);
@@ -119,7 +125,7 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 			ended = bpf_map_lookup_elem(&threads, ended_row);
 	}
 	if (ended && ended != thread) {
-		fold(ended, thread);
+		fold((__u64 *)&ended->counters, (__u64 *)&thread->counters, COUNTERS_WORDS);
 		free_row(thread, row);
 	} else {
 		begin_update(thread);
@@ -133,23 +139,24 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 
 #define LAST_LOOK_FDS 1024 /* listening sockets are opened early */
 
-/* Refreshes the row of the listener at @fd of the current task, which is ending. */
-__weak int look_at_listener(__u32 fd)
+/* A last look at the listener at @fd of the current task, which is ending; what nobody else holds is forgotten. */
+__weak int last_look(__u32 fd)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	bool is_lost;
 
 	listener_of(file_of(task, fd), task->tgid, task->group_leader->start_time, &is_lost);
+	descriptor_given_up(fd, false); /* what stands registered stands at its end */
 	return 0;
 }
 
-static __always_inline void look_at_listeners(struct task_struct *task)
+static __always_inline void look_at_descriptors(struct task_struct *task)
 {
 	struct files_struct *files = task->files;
 	__u32 max_fds = files ? files->fdt->max_fds : 0;
 
 	for (__u32 fd = 0; fd < LAST_LOOK_FDS && fd < max_fds; fd++)
-		look_at_listener(fd);
+		last_look(fd);
 }
 
 static __always_inline void end_process(struct task_struct *task, struct process *process)
@@ -196,60 +203,8 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	if (!process && !thread)
 		return 0;
-	look_at_listeners(task);
+	look_at_descriptors(task);
 	end_process(task, process);
-	return 0;
-}
-
-static __always_inline void begin_walk(struct process *process, struct task_struct *task)
-{
-	__builtin_memset(process->open, 0, sizeof(process->open));
-	process->start_ns = task->group_leader->start_time;
-	process->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
-	process->walk_tid = task->pid;
-	process->walk = walk;
-}
-
-/*
- * The iterator leaves out threads that share their leader's table. A leader
- * that has ended has none, so all its threads come: one of them counts.
- */
-static __always_inline bool is_counted_before(struct process *process, struct task_struct *task)
-{
-	return !task->group_leader->files && process->walk_tid != (__u32)task->pid;
-}
-
-/* One step of the walk over all open files: counts those of targets by kind. */
-SEC("iter/task_file")
-int descriptor_met(struct bpf_iter__task_file *ctx)
-{
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct process *process;
-	__u32 tgid, kind;
-	bool is_lost;
-
-	if (!task || !file || task->signal->live.counter == 0)
-		return 0; /* at an end, or of a process that has ended */
-	tgid = task->tgid;
-	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (!process && config.all && tgid != config.own_tgid) {
-		struct process birth = { .start_ns = task->group_leader->start_time };
-
-		process = add_process(tgid, &birth);
-	}
-	if (!process)
-		return 0;
-	if (process->walk != walk)
-		begin_walk(process, task);
-	if (is_counted_before(process, task))
-		return 0;
-	kind = file_kind_by_name(file);
-	if (kind < FD_KINDS)
-		process->open[kind]++;
-	listener_of(file, tgid, process->start_ns, &is_lost);
-	if (is_lost && walk == 1)
-		count_loss(LOSS_LISTENERS); /* later ones were counted when they began to listen */
 	return 0;
 }
 

@@ -8,28 +8,16 @@
 #define FDSCOPE_WAIT_BPF_H
 
 #include "calls.bpf.h"
+#include "delivery.bpf.h"
 #include "fd.bpf.h"
+#include "readiness.bpf.h"
+#include "sets.bpf.h"
+#include "wait_end.bpf.h"
 
-#define EFAULT		14
-#define EINVAL		22
-#define ENOMEM		12
 #define STICKY_TIMEOUTS 0x4000000 /* include/uapi/linux/personality.h: time left is not written */
 
-#define SET_WORDS     8 /* words of each set read at a time */
-#define SET_BITS      (SET_WORDS * 64)
 #define UNREADABLE    (~0ULL)
 #define TOO_MANY_SETS (~1ULL)
-
-static __always_inline long read_set(unsigned long *words, __u64 bits, __u64 set)
-{
-	__u64 bytes = (bits + 63) / 64 * 8;
-
-	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
-	if (bytes > SET_WORDS * 8)
-		bytes = SET_WORDS * 8;
-	__builtin_memset(words, 0, SET_WORDS * 8);
-	return set ? bpf_probe_read_user(words, bytes, (void *)set) : 0;
-}
 
 /*
  * Members of the union of three sets, each NULL or of @bits; looks at SET_BITS
@@ -222,6 +210,7 @@ static __always_inline void wait_entered(struct thread *thread, struct task_stru
 	entry->family = call->family;
 	switch (call->family) {
 	case WAIT_EPOLL:
+		look_back(thread, task, ARG1(regs));
 		epoll_wait_entered(thread, task, regs, call->shape);
 		break;
 	case WAIT_POLL:
@@ -275,60 +264,68 @@ static __always_inline void count_outcome(struct wait_counters *wait, struct wai
 	}
 }
 
-static __always_inline void count_wait_clocks(struct wait_counters *wait, struct wait_entry *entry,
-					      struct task_struct *task, __u64 now)
+/*
+ * What came of a wait is counted by instance and registration, too. A function
+ * of its own so that the verifier follows it once.
+ */
+__weak int instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_events, __u64 events)
 {
-	__u64 wait_ns = now - entry->since_ns;
-	__u64 switches = task->nvcsw - entry->nvcsw;
+	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct file *file = file_of(task, epfd);
+	struct eventpoll *ep = eventpoll_of(file);
+	struct description *nested;
+	struct epoll_use *use;
 
-	wait->wait_ns += wait_ns;
-	wait->wait_ns_hist[hist_bucket(wait_ns) & (HIST_NS_BUCKETS - 1)]++;
-	wait->runqueue_ns += task->sched_info.run_delay - entry->run_delay;
-	wait->switches += switches;
-	wait->sleeps += switches != 0;
+	if (!thread || !ep)
+		return 0;
+	if (bpf_core_field_exists(struct eventpoll, refcount))
+		add_watched(&thread->counters.waits[WAIT_EPOLL],
+			    READ(ep, refcount.refs.counter) - 1);
+	nested = is_in_epoll(file) ? description_of(file) : NULL;
+	if (nested)
+		note_wait(nested, ret, max_events);
+	use = use_of(thread, ep, epfd);
+	if (!use)
+		return 0;
+	use->epfd = epfd;
+	use->counters.returns++;
+	if (ret > 0)
+		note_events(thread, use, events, ret, thread->busy_since_ns);
+	return 0;
 }
 
-static __always_inline void add_watched(struct wait_counters *wait, __u64 watched)
-{
-	wait->watched += watched;
-	wait->watched_hist[hist_bucket(watched) & (HIST_INT_BUCKETS - 1)]++;
-}
-
-/* Control data: see the table of copied bytes, man fdscope(8) FIELDS. */
-static __always_inline void count_array_bytes(struct wait_counters *wait, struct wait_entry *entry,
-					      long ret)
-{
-	wait->in_bytes += entry->in_bytes;
-	wait->out_bytes += entry->writes_time_left ? 16 : 0;
-	if (ret == -EINVAL || ret == -EFAULT || ret == -ENOMEM)
-		return;
-	wait->in_bytes += entry->array_bytes;
-	if (entry->family == WAIT_POLL)
-		wait->out_bytes += entry->array_bytes / 4; /* revents of every entry */
-	else if (ret >= 0)
-		wait->out_bytes += entry->array_bytes;
-}
-
-static __always_inline void count_epoll(struct wait_counters *wait, struct wait_entry *entry,
-					struct task_struct *task, struct pt_regs *regs, long ret)
+static __always_inline void count_epoll(struct thread *thread, struct wait_counters *wait,
+					struct pt_regs *regs, long ret)
 {
 	int max_events = ARG3(regs);
 
-	wait->in_bytes += entry->in_bytes;
+	wait->in_bytes += thread->wait.in_bytes;
 	if (ret < 0 && !is_interrupted(ret))
 		return;
 	wait->capacity += max_events;
 	wait->saturated += ret == max_events;
 	if (ret > 0)
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
-	if (bpf_core_field_exists(struct eventpoll, refcount)) {
-		struct file *file = file_of(task, ARG1(regs));
-		struct eventpoll *ep = file ? READ(file, private_data) : NULL;
+	instance_returned(thread->row, ARG1(regs), ret, max_events, ARG2(regs));
+}
 
-		/* Another thread may have closed the instance, or put another file in its place. */
-		if (ep && READ(ep, file) == file)
-			add_watched(wait, READ(ep, refcount.refs.counter) - 1);
-	}
+/* Which descriptors poll or select reported. */
+static __always_inline void count_reported(struct thread *thread, struct pt_regs *regs, long ret)
+{
+	struct wait_entry *entry = &thread->wait;
+	__u32 nr_fds = entry->array_bytes ? ARG1(regs) : 0; /* select: none if it had no set */
+	int read;
+
+	if (ret <= 0)
+		return;
+	looks_everywhere = 1;
+	if (entry->family == WAIT_POLL)
+		read = all_pollfds_reported(thread->row, ARG1(regs), entry->watched, ret);
+	else
+		read = all_words_reported(thread->row, ARG2(regs), ARG3(regs), ARG4(regs), nr_fds);
+	if (read == NOT_READ)
+		thread->counters.losses[LOSS_EVENTS]++;
 }
 
 /* A poll entered before we attached is not counted, but what resumes it is a call of its own. */
@@ -339,6 +336,14 @@ static __always_inline void poll_to_be_resumed(struct thread *thread, struct tas
 	thread->wait.family = WAIT_POLL;
 	poll_entered(thread, task, regs, WAIT_MS);
 	thread->wait.resumable = 1;
+}
+
+/* Nothing found, at once, and nothing done since that was found the last time. */
+static __always_inline void count_spin(struct thread *thread, struct wait_counters *wait,
+				       bool is_empty_poll)
+{
+	wait->spins += thread->spins && is_empty_poll;
+	thread->spins = is_empty_poll;
 }
 
 static __always_inline void wait_done(struct thread *thread, struct task_struct *task,
@@ -364,34 +369,18 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 
 	wait = &thread->counters.waits[family];
 	count_outcome(wait, entry, ret, task->nvcsw != entry->nvcsw);
+	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
 	count_wait_clocks(wait, entry, task, now);
 	if (family == WAIT_EPOLL) {
-		count_epoll(wait, entry, task, regs, ret);
+		count_epoll(thread, wait, regs, ret);
 	} else {
+		count_reported(thread, regs, ret);
 		count_array_bytes(wait, entry, ret);
 		if (ret >= 0 || is_interrupted(ret))
 			add_watched(wait, entry->watched);
 	}
 	entry->since_ns = 0;
 	entry->resumable = family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK;
-}
-
-/* A thread that dies inside a wait returns from it no more. */
-static __always_inline void wait_abandoned(struct thread *thread, struct task_struct *task)
-{
-	struct wait_entry *entry = &thread->wait;
-	struct wait_counters *wait;
-
-	if (!entry->since_ns || entry->family >= WAIT_FAMILIES)
-		return;
-	wait = &thread->counters.waits[entry->family];
-	wait->interrupted++;
-	count_wait_clocks(wait, entry, task, bpf_ktime_get_ns());
-	if (entry->family != WAIT_EPOLL) {
-		count_array_bytes(wait, entry, -EINTR);
-		add_watched(wait, entry->watched);
-	}
-	entry->since_ns = 0;
 }
 
 #endif

@@ -13,15 +13,18 @@
 
 #include "base/err.h"
 #include "model/comparison.h"
+#include "model/findings.h"
 
-#define DEFAULT_THREADS	    1024
-#define DEFAULT_PROCESSES   1024
-#define DEFAULT_LISTENERS   1024
-#define WIDE_SCOPE	    8 /* a whole system or cgroup: tables this many times larger */
-#define DEFAULT_CONNECTIONS 50
-#define DEFAULT_REQUESTS    1000
-#define DEFAULT_SIZE_BYTES  4096
-#define DEFAULT_REPEATS	    5
+#define DEFAULT_THREADS	      1024
+#define DEFAULT_PROCESSES     1024
+#define DEFAULT_LISTENERS     1024
+#define DEFAULT_REGISTRATIONS 65536
+#define DEFAULT_DESCRIPTORS   "10" /* --fds without a number */
+#define WIDE_SCOPE	      8	   /* a whole system or cgroup: tables this many times larger */
+#define DEFAULT_CONNECTIONS   50
+#define DEFAULT_REQUESTS      1000
+#define DEFAULT_SIZE_BYTES    4096
+#define DEFAULT_REPEATS	      5
 
 enum long_option {
 	OPT_COMM = 256,
@@ -31,15 +34,21 @@ enum long_option {
 	OPT_HIST,
 	OPT_JSON,
 	OPT_STRICT,
+	OPT_FAIL_ON,
+	OPT_FDS,
 	OPT_ONLY,
 	OPT_MAX_THREADS,
 	OPT_MAX_PROCESSES,
 	OPT_MAX_LISTENERS,
+	OPT_MAX_REGISTRATIONS,
 	OPT_MODES,
 	OPT_CONNECTIONS,
 	OPT_IDLE,
 	OPT_REQUESTS,
 	OPT_SIZE,
+	OPT_POST,
+	OPT_PIECES,
+	OPT_READ_CHUNK,
 	OPT_REPEATS,
 };
 
@@ -61,13 +70,21 @@ static const struct {
 	{ OPTIONS_REPORT, { "quiet", 'q', NULL, 0, "Print no report", 2 } },
 	{ OPTIONS_REPORT, { "hist", OPT_HIST, NULL, 0, "Show distributions", 2 } },
 	{ OPTIONS_REPORT, { "per-thread", OPT_PER_THREAD, NULL, 0, "Show threads", 2 } },
+	{ OPTIONS_TABLES,
+	  { "fds", OPT_FDS, "N", OPTION_ARG_OPTIONAL, "Show the N (10) busiest descriptors", 2 } },
 	{ OPTIONS_REPORT, { "strict", OPT_STRICT, NULL, 0, "Exit 3 if anything was lost", 2 } },
+	{ OPTIONS_REPORT,
+	  { "fail-on", OPT_FAIL_ON, "WHAT[,WHAT...]", 0,
+	    "Exit 1 on a problem, on any finding (hint), or on those of an id", 2 } },
 	{ OPTIONS_TABLES,
 	  { "max-threads", OPT_MAX_THREADS, "N", 0, "Room for so many threads", 3 } },
 	{ OPTIONS_TABLES,
 	  { "max-processes", OPT_MAX_PROCESSES, "N", 0, "Room for so many processes", 3 } },
 	{ OPTIONS_TABLES,
 	  { "max-listeners", OPT_MAX_LISTENERS, "N", 0, "Room for so many listening sockets", 3 } },
+	{ OPTIONS_TABLES,
+	  { "max-registrations", OPT_MAX_REGISTRATIONS, "N", 0,
+	    "Room for so many descriptors in epoll instances", 3 } },
 	{ OPTIONS_COMPARE,
 	  { "modes", OPT_MODES, "MODE[,MODE...]", 0,
 	    "select, poll, epoll-level, epoll-edge, epoll-oneshot; copy, mmap, sendfile, splice",
@@ -77,6 +94,11 @@ static const struct {
 	{ OPTIONS_COMPARE, { "idle", OPT_IDLE, "N", 0, "Connections that only stay open", 1 } },
 	{ OPTIONS_COMPARE, { "requests", OPT_REQUESTS, "N", 0, "Requests on each connection", 1 } },
 	{ OPTIONS_COMPARE, { "size", OPT_SIZE, "BYTES", 0, "Bytes of each answer", 1 } },
+	{ OPTIONS_COMPARE,
+	  { "post", OPT_POST, "BYTES", 0, "POST a body of so many; the answer is the same", 1 } },
+	{ OPTIONS_COMPARE, { "pieces", OPT_PIECES, "N", 0, "Send each request in N pieces", 1 } },
+	{ OPTIONS_COMPARE,
+	  { "read-chunk", OPT_READ_CHUNK, "BYTES", 0, "The server reads so many at a time", 1 } },
 	{ OPTIONS_COMPARE, { "repeats", OPT_REPEATS, "N", 0, "Repetitions, for the spread", 1 } },
 	{ ~0U, { "help", 'h', NULL, 0, "Print this", 4 } },
 };
@@ -231,6 +253,22 @@ static error_t add_mode(struct argp_state *state, const char *word)
 	return 0;
 }
 
+static error_t add_fail_on(struct argp_state *state, const char *word)
+{
+	struct options *options = ((struct parse *)state->input)->options;
+	const struct finding_kind *kind = finding_kind_of(word);
+
+	if (!strcmp(word, "problem"))
+		options->fail_on_problems = true;
+	else if (!strcmp(word, "hint"))
+		options->fail_on_any = true;
+	else if (kind)
+		options->fail_on_kinds |= 1ULL << (kind - finding_kinds);
+	else
+		return refuse(state, "--fail-on: there is no finding '%s'", word);
+	return 0;
+}
+
 static error_t take_target(int key, const char *arg, struct argp_state *state,
 			   struct options *options)
 {
@@ -277,13 +315,17 @@ static error_t take_report(int key, const char *arg, struct argp_state *state,
 	case OPT_STRICT:
 		options->strict = true;
 		return 0;
+	case OPT_FAIL_ON:
+		return each_word(state, arg, add_fail_on);
 	case OPT_ONLY:
 		return process_name(state, "--only", arg, &options->only);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-#define MAX_TABLE (1 << 20)
+#define MAX_TABLE      (1 << 20)
+#define MAX_POST       (16 << 20) /* what the bundled server takes */
+#define MAX_READ_CHUNK (16 << 20)
 
 static error_t take_number(int key, const char *arg, struct argp_state *state,
 			   struct options *options)
@@ -297,6 +339,12 @@ static error_t take_number(int key, const char *arg, struct argp_state *state,
 	case OPT_MAX_LISTENERS:
 		return number32(state, "--max-listeners", arg, 1, MAX_TABLE,
 				&options->max_listeners);
+	case OPT_MAX_REGISTRATIONS:
+		return number32(state, "--max-registrations", arg, 1, MAX_TABLE,
+				&options->max_registrations);
+	case OPT_FDS:
+		return number32(state, "--fds", arg ? arg : DEFAULT_DESCRIPTORS, 1, MAX_TABLE,
+				&options->nr_descriptors);
 	case OPT_CONNECTIONS:
 		return number32(state, "--connections", arg, 1, 100000, &options->connections);
 	case OPT_IDLE:
@@ -307,7 +355,15 @@ static error_t take_number(int key, const char *arg, struct argp_state *state,
 		return number32(state, "--repeats", arg, 1, COMPARISON_REPEATS_MAX,
 				&options->repeats);
 	case OPT_SIZE:
+		options->has_size = true;
 		return number(state, "--size", arg, 0, 1 << 30, &options->size_bytes);
+	case OPT_POST:
+		return number(state, "--post", arg, 1, MAX_POST, &options->post_bytes);
+	case OPT_PIECES:
+		return number32(state, "--pieces", arg, 1, 1000000, &options->pieces);
+	case OPT_READ_CHUNK:
+		return number32(state, "--read-chunk", arg, 1, MAX_READ_CHUNK,
+				&options->read_chunk);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -370,7 +426,7 @@ static error_t refuse_long(struct argp_state *state, unsigned set, const char *w
 
 	if (!option)
 		return refuse(state, "'%.*s' is no option", len, word);
-	if (option->arg && !word[len])
+	if (option->arg && !word[len] && !(option->flags & OPTION_ARG_OPTIONAL))
 		return refuse(state, "'%s' needs a value", word);
 	if (!option->arg && word[len])
 		return refuse(state, "'%.*s' takes no value", len, word);
@@ -420,6 +476,23 @@ static size_t nr_scopes(const struct options *options)
 	       options->all;
 }
 
+/* The shortest request that the bundled load sends has more bytes than that. */
+#define HEAD_PIECES 64
+
+static error_t check_load(struct argp_state *state, const struct options *options)
+{
+	uint64_t most = options->post_bytes ? options->post_bytes : HEAD_PIECES;
+
+	if (options->post_bytes && options->has_size)
+		return refuse(state, "--post and --size exclude each other: the answer to a POST "
+				     "is its body");
+	if (options->pieces > most)
+		return refuse(state, "--pieces %u: the %s cannot be cut into more than %llu",
+			      options->pieces, options->post_bytes ? "body" : "request",
+			      (unsigned long long)most);
+	return 0;
+}
+
 static error_t check_whole(struct argp_state *state)
 {
 	struct parse *parse = state->input;
@@ -435,7 +508,7 @@ static error_t check_whole(struct argp_state *state)
 		return refuse(state, "run what? Give -- and a command");
 	if (set & OPTIONS_FILE && !options->input)
 		return refuse(state, "report on what? Give a saved profile");
-	return 0;
+	return check_load(state, options);
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
@@ -475,6 +548,8 @@ static void set_defaults(struct options *options)
 		options->max_processes = DEFAULT_PROCESSES * factor;
 	if (!options->max_listeners)
 		options->max_listeners = DEFAULT_LISTENERS;
+	if (!options->max_registrations)
+		options->max_registrations = DEFAULT_REGISTRATIONS;
 }
 
 static void begin(struct options *options)
@@ -483,6 +558,7 @@ static void begin(struct options *options)
 		.connections = DEFAULT_CONNECTIONS,
 		.requests = DEFAULT_REQUESTS,
 		.size_bytes = DEFAULT_SIZE_BYTES,
+		.pieces = 1,
 		.repeats = DEFAULT_REPEATS,
 	};
 }

@@ -32,14 +32,21 @@ struct options {
 	bool json;
 	bool quiet;
 	bool strict;
-	const char *output; /* -o */
-	const char *only;   /* --only */
-	const char *input;  /* report: the saved profile */
+	uint32_t nr_descriptors; /* --fds: of each process; 0: none */
+	const char *output;	 /* -o */
+	const char *only;	 /* --only */
+	const char *input;	 /* report: the saved profile */
+
+	/* --fail-on: exit 1 if one of these is found */
+	bool fail_on_any;
+	bool fail_on_problems;
+	uint64_t fail_on_kinds; /* bits by place in finding_kinds */
 
 	/* sizes of tables; 0: the default */
 	uint32_t max_threads;
 	uint32_t max_processes;
 	uint32_t max_listeners;
+	uint32_t max_registrations;
 
 	/* compare */
 	const char *modes[MAX_MODES];
@@ -49,6 +56,10 @@ struct options {
 	uint32_t requests;
 	uint32_t repeats;
 	uint64_t size_bytes;
+	uint64_t post_bytes; /* 0: GET */
+	uint32_t pieces;
+	uint32_t read_chunk; /* 0: the server's default */
+	bool has_size;	     /* --size was given */
 };
 
 /* One of the ways in which compare can run the bundled server: its options. */
@@ -66,8 +77,8 @@ const struct mode *mode_named(const char *name);
 enum option_set {
 	OPTIONS_TARGET = 1 << 0,  /* -p, --comm, --port, --cgroup, -a, -d, interval, count */
 	OPTIONS_COMMAND = 1 << 1, /* -- COMMAND... and --only */
-	OPTIONS_REPORT = 1 << 2,  /* --per-thread --hist --json -o -q --strict */
-	OPTIONS_TABLES = 1 << 3,  /* --max-threads, --max-processes, --max-listeners */
+	OPTIONS_REPORT = 1 << 2,  /* --per-thread --hist --json -o -q --strict --fail-on */
+	OPTIONS_TABLES = 1 << 3,  /* --max-threads and the like; --fds */
 	OPTIONS_FILE = 1 << 4,	  /* a saved profile */
 	OPTIONS_COMPARE = 1 << 5,
 	OPTIONS_JSON = 1 << 6, /* --json alone */

@@ -103,9 +103,9 @@ struct task_struct {
 	struct signal_struct *signal;
 };
 
-/* include/linux/types.h: one pointer, to read an element of an array of pointers as */
-struct callback_head {
-	struct callback_head *next;
+/* include/linux/rbtree_types.h: to read an element of an array of pointers as a word */
+struct rb_node {
+	unsigned long __rb_parent_color;
 };
 
 /* fs: from a descriptor to its file, and what kind it is */
@@ -141,17 +141,73 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+	struct hlist_node **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+typedef struct {
+	long long counter;
+} atomic64_t;
+
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+
 struct file {
 	unsigned int f_mode;
 	void *private_data;
 	struct inode *f_inode;
 	struct path f_path;
+	struct hlist_head *f_ep; /* of struct epitem, by fllink */
+	file_ref_t f_ref;	 /* 0: one reference; since 6.13 */
+};
+
+/* Until 6.13. */
+struct file___old {
+	atomic64_t f_count;
 };
 
 /* fs/eventpoll.c */
 typedef struct {
 	atomic_t refs;
 } refcount_t;
+
+struct epoll_filefd {
+	struct file *file;
+	int fd;
+};
+
+struct epoll_event {
+	u32 events;
+	u64 data;
+};
+
+struct epitem {
+	struct epoll_filefd ffd;
+	struct eventpoll *ep;
+	struct hlist_node fllink;
+	struct epoll_event event;
+};
+
+struct pipe_buffer {
+	unsigned int len;
+};
+
+struct pipe_inode_info {
+	unsigned int head;
+	unsigned int tail;
+	unsigned int ring_size;
+	struct pipe_buffer *bufs;
+};
+
+struct eventfd_ctx {
+	unsigned int flags;
+};
 
 struct eventpoll {
 	struct file *file;
@@ -166,10 +222,13 @@ struct in6_addr {
 };
 
 struct sock_common {
+	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
+	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
 	volatile unsigned char skc_state;
+	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
@@ -177,13 +236,32 @@ struct sk_buff_head {
 	__u32 qlen;
 };
 
+struct sk_buff {
+	struct sk_buff *next; /* as of sk_buff_head */
+	char cb[48];
+	unsigned int len;
+};
+
+struct unix_skb_parms {
+	u32 consumed;
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	atomic_t sk_drops;
 	struct sk_buff_head sk_receive_queue;
+	struct {
+		atomic_t rmem_alloc;
+	} sk_backlog;
 	u16 sk_protocol;
 	u32 sk_ack_backlog;
 	u32 sk_max_ack_backlog;
+};
+
+struct tcp_sock {
+	u32 copied_seq;
+	u32 rcv_nxt;
+	u32 rcv_tstamp; /* jiffies */
 };
 
 struct socket {
@@ -228,6 +306,12 @@ struct bpf_iter__task_file {
 	struct task_struct *task;
 	u32 fd;
 	struct file *file;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
 };
 
 #pragma clang attribute pop

@@ -52,11 +52,15 @@ enum loss {
 	LOSS_SELECT_SETS,	 /* sets longer than SELECT_FDS_MAX */
 	LOSS_TRUNCATED_MESSAGES, /* recvmmsg with MSG_TRUNC: what crossed is not known */
 	LOSS_LISTENERS,		 /* accepts on a listener the full table has no row for */
+	LOSS_EVENTS,		 /* events of a wait that could not be looked at */
 	THREAD_LOSSES,
 	LOSS_THREADS = THREAD_LOSSES, /* calls of threads the full table has no row for */
 	LOSS_PROCESSES,		      /* processes the full table has no row for */
 	LOSS_OPEN_DESCRIPTORS, /* a descriptor table longer than OPEN_FDS_MAX was not counted */
 	LOSS_ENDED_PROCESSES,  /* ends of processes that user space was too slow to hear of */
+	LOSS_INSTANCES, /* epoll instances, or threads that wait on one, the full table has no row for */
+	LOSS_REGISTRATIONS,    /* registrations the full table has no row for, or unlike fdinfo's */
+	LOSS_DESCRIPTIONS,     /* open file descriptions the full table has no row for */
 	LOSS_PROGRAMS_SKIPPED, /* recursion_misses of the programs; user space fills it in */
 	LOSSES,
 };
@@ -88,6 +92,12 @@ struct wait_counters {
 	__u64 busy_ns;
 	__u64 in_bytes;
 	__u64 out_bytes;
+	__u64 spins; /* of empty_polls: right after another one */
+	/* poll and select: as the members of struct epoll_counters; epoll's are there. */
+	__u64 redelivered;
+	__u64 redelivered_in;
+	__u64 idle_out;
+	__u64 ignored_hangup;
 	__u64 ready_hist[HIST_INT_BUCKETS]; /* its sum is wakeups */
 	__u64 watched_hist[HIST_INT_BUCKETS];
 	__u64 wait_ns_hist[HIST_NS_BUCKETS];
@@ -100,7 +110,45 @@ struct epoll_ctl_counters {
 	__u64 del;
 	__u64 failed;
 	__u64 in_bytes;
+	__u64 mod_unchanged; /* of mod: with the mask and data held before */
 };
+
+/* How many of something are registered so; level and edge are all of them. */
+struct trigger_counters {
+	__u64 level;
+	__u64 edge;
+	__u64 oneshot;
+	__u64 exclusive;
+};
+
+struct delivery_counters {
+	struct trigger_counters by;
+	__u64 in;
+	__u64 out;
+	__u64 err;
+	__u64 hup;
+	__u64 rdhup;
+	__u64 pri;
+};
+
+/* What one thread was told by one epoll instance. State is kept for each open file description. */
+struct epoll_counters {
+	__u64 returns; /* waits that returned, for whatever reason */
+	struct delivery_counters deliveries;
+	__u64 redelivered;    /* level, no call on it since its last delivery */
+	__u64 redelivered_in; /* of them, with IN */
+	__u64 idle_out;	      /* level, OUT and nothing else, no write since its last delivery */
+	__u64 ignored_hangup; /* ERR, HUP or a stream's end, told by the delivery before already */
+	__u64 residual;	      /* level IN, its latest read was not draining */
+	__u64 spurious;	      /* IN, its first read or accept answered EAGAIN */
+	__u64 edge_undrained; /* edge IN, not drained when the thread waited again; no listeners */
+	__u64 edge_accept_left; /* the same of a listener, with connections left in its queue */
+	__u64 phantom;		/* ignored, and the registered number leads to it no more */
+	__u64 unattributed;	/* data is of no registration, or of several */
+	__u64 first_read_ns_hist[HIST_NS_BUCKETS]; /* from delivery to the first read */
+};
+
+#define EPOLL_WORDS (sizeof(struct epoll_counters) / sizeof(__u64))
 
 struct accept_counters {
 	__u64 accepted;
@@ -193,10 +241,17 @@ struct thread {
 	__u32 state; /* enum thread_state */
 	__u32 busy_family;
 	char comm[COMM_LEN];
+	__u64 closing_ep;    /* close: of an instance that ends with the descriptor */
 	__u64 busy_since_ns; /* return of the last wait; 0: inside one, or none seen */
 	__u64 fds_before;    /* execve, close_range, dup2: descriptors it may close, plus 1 */
 	__u32 addrlen;	     /* accept: size of the caller's buffer */
 	__u32 addrlen_state; /* enum addrlen_state */
+	__u32 epoll_use;     /* the thread's use of the instance it came to last, plus 1; a list */
+	__u32 nr_edges;	     /* in the batches of all its uses */
+	__u32 description;   /* close: that ends with the descriptor, plus 1 */
+	__u32 reserved;
+	__u32 row;   /* its own */
+	__u32 spins; /* its last call was a wait with timeout zero that found nothing */
 	struct wait_entry wait;
 	struct counters counters;
 };
@@ -213,7 +268,7 @@ struct process {
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
 	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
 	__u32 born_traced;
-	__u32 reserved;
+	__u32 close_wait; /* of @open: TCP sockets whose peer has been gone for a second or longer */
 };
 
 /* Names a process for ever: a tgid is used again, a start time is not. */
@@ -223,7 +278,31 @@ struct process_key {
 	__u32 reserved;
 };
 
-/* Sent when the last thread of a target ends. */
+/* Names the uses that ended threads of a process made of an instance. */
+struct use_key {
+	__u64 start_ns;
+	__u32 tgid;
+	__u32 instance;
+};
+
+struct thread_use_key {
+	__u32 thread;	/* row */
+	__u32 instance; /* row */
+};
+
+/* As in fs/eventpoll.c, struct epoll_filefd: a description can be in an instance several times. */
+struct registration_key {
+	__u64 file;
+	__u32 instance;
+	__u32 fd;
+};
+
+struct data_key {
+	__u64 data;
+	__u64 instance;
+};
+
+/* Sent when the last thread of a target ends; with tgid 0 when instances were closed. */
 struct process_end {
 	__u64 start_ns;
 	__u64 open_at_birth;
@@ -247,8 +326,10 @@ struct listener_key {
  */
 struct listener {
 	__u64 again;
-	__u64 drops;	   /* the socket's sk_drops, as last read */
-	__u64 queue_limit; /* sk_max_ack_backlog */
+	__u64 delivered;	   /* times a wait of the process reported it */
+	__u64 delivered_exclusive; /* of them, registered with EPOLLEXCLUSIVE */
+	__u64 drops;		   /* the socket's sk_drops, as last read */
+	__u64 queue_limit;	   /* sk_max_ack_backlog */
 	__u64 queue_depth_hist[HIST_INT_BUCKETS];
 	__u16 family;	/* AF_INET, AF_INET6 or AF_UNIX; 0: unknown */
 	__u16 port;	/* host byte order */
@@ -257,6 +338,153 @@ struct listener {
 	char path[112]; /* struct sockaddr_un has 108 */
 };
 
+/*
+ * An epoll instance: struct eventpoll at ep. Its row's number names it until the
+ * row is given back; a new instance at the same address gets a new row.
+ */
+struct instance {
+	__u64 ep;
+	__u64 holder_start_ns;
+	__u32 holder_tgid; /* a target that holds it open, and as which descriptor: as of @walk */
+	__u32 holder_fd;
+	__u32 walk;
+	__u32 birth_walk; /* the last one before it was known */
+	__u32 nr_registrations;
+	__u32 is_closed; /* its last descriptor is: the row is kept for who used it */
+};
+
+/* Edge deliveries of one batch that are looked at again at the next wait; more are a loss. */
+#define BATCH_EDGES_MAX 1024
+
+enum use_state {
+	USE_FREE,
+	USE_LIVE,  /* of the thread in the row @thread */
+	USE_ENDED, /* of threads of the process that have ended */
+};
+
+/*
+ * One thread's use of one instance. That thread alone writes it, between the
+ * two increments of its row's seq; but who reads first from a descriptor that
+ * was delivered here adds to counters.spurious and counters.first_read_ns_hist,
+ * atomically. A thread's uses are a list that begins at its epoll_use.
+ */
+struct epoll_use {
+	__u64 process_start_ns;
+	__u64 ep;
+	__u32 tgid;
+	__u32 state;	  /* enum use_state */
+	__u32 thread;	  /* row */
+	__u32 instance;	  /* row */
+	__u32 epoch;	  /* of addresses, when @ep was last found to be @instance */
+	__u32 epfd;	  /* as last waited on */
+	__u32 next;	  /* the thread's next use, plus 1 */
+	__u32 serial;	  /* of the row: another one each time it is given out */
+	__u32 nr_edges;	  /* edge IN deliveries of the last batch, in the map batches */
+	__u32 nr_threads; /* USE_ENDED: how many were added up */
+	__u32 row;	  /* its own */
+	__u32 reserved;
+	struct epoll_counters counters;
+};
+
+/* Descriptions, plus 1, that the last batch of the use with the same row number delivered. */
+struct batch {
+	__u32 descriptions[BATCH_EDGES_MAX];
+};
+
+/*
+ * A set of row numbers that several threads add to and take from, each with one
+ * atomic addition: how many there are and their sum. While there is one, the sum
+ * is its number.
+ */
+#define PACKED(row)	((__u64)(row) << 24 | 1)
+#define PACKED_NR(set)	((set)&0xffffff)
+#define PACKED_SUM(set) ((set) >> 24)
+
+/* How much of a description a read must take to have drained it. */
+enum drain_rule {
+	DRAIN_BY_EAGAIN, /* datagram sockets, signalfds, listeners and whatever else */
+	DRAIN_BY_LESS,	 /* streams and pipes: less than asked, too */
+	DRAIN_BY_ANY,	 /* timerfds and eventfds that are no semaphores */
+	DRAIN_BY_WAIT,	 /* epoll instances: a wait that returned fewer than maxevents */
+};
+
+enum last_read {
+	READ_NONE,
+	READ_DRAINING,
+	READ_RESIDUAL, /* not draining */
+};
+
+/*
+ * An open file description that an instance watches, or poll or select
+ * reported. Whoever uses it writes it, several at once if need be: marks are
+ * plain stores, counts are atomic. While file, inode and private_data are the
+ * same it is the same description.
+ */
+struct description {
+	__u64 file;
+	__u64 inode;
+	__u64 private_data;
+	__u64 ino;
+	__u64 born_ns;	    /* when it was entered: with the row, names it for ever */
+	__u64 delivered_ns; /* last; 0: not since it is known */
+	__u64 undrained_ns; /* edge IN delivery that no read has drained; 0: none */
+	__u64 unread_bytes; /* as of @walk, if undrained */
+	__u64 reads;	    /* calls that moved something, and what they moved */
+	__u64 read_bytes;
+	__u64 write_bytes;
+	__u64 registrations; /* its registrations, packed: see PACKED() */
+	__u32 walk;	     /* that met it last */
+	__u32 use;	     /* row that delivered last, plus 1: for the first read after it */
+	__u32 use_serial;
+	__u32 registration; /* that was delivered last, plus 1 */
+	__u16 family;	    /* of a socket: AF_INET, AF_INET6, AF_UNIX; else 0 */
+	__u16 port;	    /* of the peer; of the listener itself */
+	__u8 address[16];
+	__u8 kind;	 /* enum fd_kind */
+	__u8 drain_rule; /* enum drain_rule */
+	__u8 is_listener;
+	__u8 is_ignored;      /* delivered, and no call on it since */
+	__u8 is_unwritten;    /* delivered, and no write since */
+	__u8 is_unread;	      /* delivered with IN, and no read since */
+	__u8 is_poll_ignored; /* the same for poll and select */
+	__u8 is_poll_unwritten;
+	__u8 last_read; /* enum last_read */
+	__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
+	__u8 reserved[2];
+};
+
+/* One descriptor in one instance, as epoll_ctl left it. struct epitem in fs/eventpoll.c. */
+struct registration {
+	__u64 file; /* address; 0: no target holds it any more */
+	__u64 epi;  /* address of the struct epitem; 0: not known */
+	__u64 data;
+	__u64 born_ns; /* when it was entered: with instance and fd, names it for ever */
+	__u64 description_born_ns;
+	__u32 instance;
+	__u32 fd;
+	__u32 events;
+	__u32 description; /* row, plus 1; 0: not known */
+	__u32 tgid;	   /* who was told of it last, or made it */
+	__u32 is_used;	   /* 0: nobody's row */
+	__u32 found_by_walk; /* number of the walk that found it, if no epoll_ctl was seen to make it */
+	__u32 is_fired;	     /* ONESHOT, delivered and not armed again */
+	__u32 shares_data; /* with another one of the instance: its events cannot be told apart */
+	__u32 reserved;
+	/* Deliveries, as the members of struct epoll_counters. */
+	__u64 deliveries;
+	__u64 redelivered;
+	__u64 redelivered_in;
+	__u64 idle_out;
+	__u64 ignored_hangup;
+	__u64 residual;
+	__u64 spurious;
+	__u64 edge_undrained;
+	__u64 phantom;
+};
+
 _Static_assert(sizeof(struct listener) % 8 == 0, "no padding may leave the kernel");
+_Static_assert(sizeof(struct epoll_use) % 8 == 0, "no padding may leave the kernel");
+_Static_assert(sizeof(struct description) % 8 == 0, "no padding may leave the kernel");
+_Static_assert(sizeof(struct registration) % 8 == 0, "no padding may leave the kernel");
 
 #endif

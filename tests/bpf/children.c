@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <linux/futex.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -54,6 +55,42 @@ pid_t run_child(void (*act)(void *context), void *context)
 
 	wait_child(pid);
 	return pid;
+}
+
+struct traced {
+	uint32_t is_prepared, may_act;
+	void (*prepare)(void *context);
+	void (*act)(void *context);
+	void *context;
+};
+
+static void act_when_traced(void *context)
+{
+	struct traced *traced = context;
+
+	must(close_range(STDERR_FILENO + 1, ~0U, 0), "close_range");
+	if (traced->prepare)
+		traced->prepare(traced->context);
+	raise_to(&traced->is_prepared, 1);
+	await(&traced->may_act, 1);
+	traced->act(traced->context);
+}
+
+struct tracer *start_traced(const struct probe_limits *limits, void (*prepare)(void *context),
+			    void (*act)(void *context), void *context, pid_t *pid)
+{
+	const struct config config = {};
+	struct tracer *tracer = tracer_load(&config, limits);
+	struct traced *traced = shared_alloc(sizeof(*traced));
+
+	*traced = (struct traced){ .prepare = prepare, .act = act, .context = context };
+	*pid = start_child(act_when_traced, traced);
+	await(&traced->is_prepared, 1);
+	assert_int_equal(probes_add_target(tracer_probes(tracer), *pid), 0);
+	tracer_go_live(tracer);
+	begin(tracer);
+	raise_to(&traced->may_act, 1);
+	return tracer;
 }
 
 void require(bool is_so, const char *what)
@@ -179,6 +216,55 @@ int must(int result, const char *what)
 int new_eventfd(void)
 {
 	return must(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
+}
+
+int new_epoll(void)
+{
+	return must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+}
+
+void watch(int epfd, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = fd };
+
+	must(epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), "EPOLL_CTL_ADD");
+}
+
+void rewatch(int epfd, int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.u64 = fd };
+
+	must(epoll_ctl(epfd, EPOLL_CTL_MOD, fd, &event), "EPOLL_CTL_MOD");
+}
+
+/* In a child, too: what is not as it must be ends the process, not the test. */
+static void must_be(ssize_t result, ssize_t expected, const char *what)
+{
+	if (result == expected)
+		return;
+	fprintf(stderr, "%d: %s: %zd, not %zd\n", getpid(), what, result, expected);
+	abort();
+}
+
+void wait_for(int epfd, int nr)
+{
+	struct epoll_event events[64];
+
+	must_be(syscall(SYS_epoll_wait, epfd, events, ARRAY_SIZE(events), 0), nr, "epoll_wait");
+}
+
+void put(int fd, size_t bytes)
+{
+	static const char block[4096] = { 1 }; /* an eventfd adds a number, which must not be 0 */
+
+	must_be(write(fd, block, bytes), bytes, "write");
+}
+
+void take(int fd, size_t asked, ssize_t got)
+{
+	char block[4096];
+
+	must_be(read(fd, block, asked), got, "read");
 }
 
 void set_blocking(int fd, bool is_blocking)

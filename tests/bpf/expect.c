@@ -40,15 +40,18 @@ static bool is_of_time(const struct field *field)
 static void tell_group(const struct visit *to, const char *name, const struct field *fields,
 		       const void *group)
 {
+	const char *dot = *name ? "." : "";
+
 	for (const struct field *field = fields; field->key; field++) {
 		bool may = field->derive || is_of_time(field);
 
 		if (field->unit != UNIT_HIST) {
-			tell_key(to, may, field_value(field, group), "%s.%s", name, field->key);
+			tell_key(to, may, field_value(field, group), "%s%s%s", name, dot,
+				 field->key);
 			continue;
 		}
 		for (size_t i = 0; i < field->buckets; i++)
-			tell_key(to, may, field_hist(field, group)[i], "%s.%s[%zu]", name,
+			tell_key(to, may, field_hist(field, group)[i], "%s%s%s[%zu]", name, dot,
 				 field->key, i);
 	}
 }
@@ -73,8 +76,22 @@ static void tell_profile(const struct visit *to, const struct profile *profile)
 		tell_key(to, false, profile->unseen[what], "unseen.%s", unseen_name(what));
 }
 
-static void each_key(const struct tracer *tracer, const struct profile_process *process,
-		     const struct visit *to)
+static void tell_epoll(const struct visit *to, const struct profile_epoll *epoll)
+{
+	uint64_t first_reads =
+		hist_total((uint64_t *)epoll->counters.first_read_ns_hist, HIST_NS_BUCKETS);
+
+	tell_key(to, true, epoll->threads, "threads");
+	tell_key(to, false, epoll->nr_shared_with, "shared_with");
+	tell_group(to, "registrations", trigger_fields, &epoll->registrations);
+	tell_group(to, "deliveries", delivery_fields, &epoll->counters.deliveries);
+	tell_group(to, "", epoll_fields, &epoll->counters);
+	tell_key(to, false, first_reads, "first_reads");
+	tell_group(to, "undrained", undrained_fields, &epoll->undrained);
+}
+
+static void tell_process(const struct tracer *tracer, const struct profile_process *process,
+			 const struct visit *to)
 {
 	const struct counters *counters = &process->counters;
 
@@ -98,6 +115,24 @@ static void each_key(const struct tracer *tracer, const struct profile_process *
 	tell_key(to, true, process->now.longest_wait_ns, "now.longest_wait_ns");
 	tell_key(to, true, process->now.longest_busy_ns, "now.longest_busy_ns");
 	tell_profile(to, &tracer->profile);
+}
+
+/* Whose keys are looked at: one of them is not NULL. */
+struct looked_at {
+	const struct profile_process *process;
+	const struct profile_epoll *epoll;
+	const struct profile_descriptor *descriptor;
+};
+
+static void each_key(const struct tracer *tracer, const struct looked_at *at,
+		     const struct visit *to)
+{
+	if (at->process)
+		tell_process(tracer, at->process, to);
+	else if (at->epoll)
+		tell_epoll(to, at->epoll);
+	else
+		tell_group(to, "", descriptor_fields, at->descriptor);
 }
 
 /* ---- expectations ---- */
@@ -177,12 +212,12 @@ static void compare_key(void *context, const struct key *key)
 	print_error("%s is %lld, not %lld\n", key->name, (long long)key->value, (long long)value);
 }
 
-static void compare(struct tracer *tracer, const struct profile_process *process, bool only_listed,
+static void compare(struct tracer *tracer, const struct looked_at *at, bool only_listed,
 		    const char *file, int line)
 {
 	struct comparison comparison = { .tracer = tracer, .only_listed = only_listed };
 
-	each_key(tracer, process, &(struct visit){ compare_key, &comparison });
+	each_key(tracer, at, &(struct visit){ compare_key, &comparison });
 	for (size_t i = 0; i < tracer->nr_wanted; i++) {
 		if (tracer->wanted[i].is_met)
 			continue;
@@ -196,13 +231,25 @@ static void compare(struct tracer *tracer, const struct profile_process *process
 
 void check(struct tracer *tracer, const struct profile_process *process, const char *file, int line)
 {
-	compare(tracer, process, false, file, line);
+	compare(tracer, &(struct looked_at){ .process = process }, false, file, line);
 }
 
 void check_listed(struct tracer *tracer, const struct profile_process *process, const char *file,
 		  int line)
 {
-	compare(tracer, process, true, file, line);
+	compare(tracer, &(struct looked_at){ .process = process }, true, file, line);
+}
+
+void check_epoll(struct tracer *tracer, const struct profile_epoll *epoll, const char *file,
+		 int line)
+{
+	compare(tracer, &(struct looked_at){ .epoll = epoll }, false, file, line);
+}
+
+void check_descriptor(struct tracer *tracer, const struct profile_descriptor *descriptor,
+		      const char *file, int line)
+{
+	compare(tracer, &(struct looked_at){ .descriptor = descriptor }, false, file, line);
 }
 
 struct lookup {
@@ -226,7 +273,8 @@ uint64_t value_of(const struct tracer *tracer, const struct profile_process *pro
 {
 	struct lookup lookup = { .name = key };
 
-	each_key(tracer, process, &(struct visit){ look_up, &lookup });
+	each_key(tracer, &(struct looked_at){ .process = process },
+		 &(struct visit){ look_up, &lookup });
 	if (!lookup.is_found)
 		fail_msg("%s: no such key", key);
 	return lookup.value;

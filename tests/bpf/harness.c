@@ -4,7 +4,9 @@
 
 #include "base/array.h"
 #include "model/fields.h"
+#include "source/epolls.h"
 #include "source/procfs.h"
+#include "source/reconcile.h"
 
 struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
 {
@@ -36,6 +38,7 @@ void tracer_free(struct tracer *tracer)
 	probes_close(tracer->probes);
 	snapshot_free(&tracer->first);
 	snapshot_free(&tracer->last);
+	snapshot_free(&tracer->archive);
 	profile_free(&tracer->profile);
 	free(tracer->ends);
 	free(tracer);
@@ -89,10 +92,25 @@ static void forget_ended(struct tracer *tracer)
 			assert_int_equal(probes_retire_row(probes, i, &archive), 0);
 	}
 	assert_int_equal(probes_retire_listeners(probes, has_ended, tracer, &archive), 0);
+	assert_int_equal(epolls_retire_uses(probes_epolls(probes), has_ended, tracer, &archive), 0);
+	assert_int_equal(epolls_drop_unheld(probes_epolls(probes), has_ended, tracer, &archive), 0);
 	snapshot_free(&archive);
 	free(tracer->ends);
 	tracer->ends = NULL;
 	tracer->nr_ends = 0;
+}
+
+void give_back_rows(struct tracer *tracer)
+{
+	assert_int_equal(epolls_drop_unheld(probes_epolls(tracer->probes), has_ended, tracer,
+					    &tracer->archive),
+			 0);
+}
+
+static void add_archive(const struct snapshot *archive, struct snapshot *last)
+{
+	for (size_t i = 0; i < archive->nr_uses; i++)
+		assert_int_equal(epolls_add_use(last, &archive->uses[i]), 0);
 }
 
 static struct snapshot_process *add_row(struct snapshot *snapshot, uint32_t tgid, uint64_t start_ns)
@@ -140,13 +158,33 @@ static int take_census(void *context, uint32_t tgid, const struct process *proce
 	return 0;
 }
 
+void look_around(struct tracer *tracer)
+{
+	assert_int_equal(probes_walk_descriptors(tracer->probes), 0);
+	assert_int_equal(epolls_sweep(probes_epolls(tracer->probes)), 0);
+}
+
+/* As the observer does at its start: the first walk makes targets and their instances known. */
+static void meet(struct tracer *tracer)
+{
+	if (tracer->has_met)
+		return;
+	tracer->has_met = true;
+	look_around(tracer);
+	look_around(tracer);
+	assert_int_equal(reconcile_at_start(tracer->probes), 0);
+}
+
 void begin(struct tracer *tracer)
 {
 	struct snapshot *first = &tracer->first;
 
+	tracer->nr_wanted = 0; /* of a test that failed before it could compare */
 	snapshot_free(first);
 	forget_ended(tracer);
-	assert_int_equal(probes_walk_descriptors(tracer->probes), 0);
+	snapshot_free(&tracer->archive);
+	meet(tracer);
+	look_around(tracer);
 	assert_int_equal(probes_read(tracer->probes, first), 0);
 	assert_int_equal(probes_each_process(tracer->probes, take_census, first), 0);
 	first->taken_ns = first->live_ns = now_ns();
@@ -170,27 +208,42 @@ static void add_ended(struct tracer *tracer, struct snapshot *last)
 	}
 }
 
+static void swap(void *one, void *other, size_t bytes)
+{
+	uint8_t kept[64];
+
+	assert_true(bytes <= sizeof(kept));
+	memcpy(kept, one, bytes);
+	memcpy(one, other, bytes);
+	memcpy(other, kept, bytes);
+}
+
+#define SWAP(one, other) swap(&(one), &(other), sizeof(one))
+
 /*
  * The walk opens, reads and closes a descriptor of ours, so the counters are
- * read before it; it reads the listeners' drops, so they are read after it.
+ * read before it; it reads the listeners' drops and finds what is registered,
+ * so they are read after it.
  */
 static void take_last(struct tracer *tracer)
 {
 	struct snapshot *last = &tracer->last, again = {};
-	struct snapshot_listener *listeners;
 
 	snapshot_free(last);
 	last->live_ns = tracer->first.live_ns;
 	last->taken_ns = now_ns();
 	assert_int_equal(probes_read(tracer->probes, last), 0);
 	assert_false(last->is_torn);
+	add_archive(&tracer->archive, last);
 	add_ended(tracer, last);
-	assert_int_equal(probes_walk_descriptors(tracer->probes), 0);
+	look_around(tracer);
 	assert_int_equal(probes_read(tracer->probes, &again), 0);
-	listeners = last->listeners;
-	last->listeners = again.listeners;
-	last->nr_listeners = again.nr_listeners;
-	again.listeners = listeners;
+	SWAP(last->listeners, again.listeners);
+	SWAP(last->nr_listeners, again.nr_listeners);
+	SWAP(last->instances, again.instances);
+	SWAP(last->nr_instances, again.nr_instances);
+	SWAP(last->registrations, again.registrations);
+	SWAP(last->nr_registrations, again.nr_registrations);
 	snapshot_free(&again);
 	assert_int_equal(probes_each_process(tracer->probes, take_census, last), 0);
 	for (size_t i = 0; i < last->nr_processes; i++) {
@@ -203,11 +256,13 @@ void end(struct tracer *tracer)
 {
 	take_last(tracer);
 	profile_free(&tracer->profile);
-	assert_int_equal(profile_between(&tracer->profile, &tracer->first, &tracer->last, true), 0);
+	assert_int_equal(profile_between(&tracer->profile, &tracer->first, &tracer->last,
+					 &(struct profile_detail){ .per_thread = true }),
+			 0);
 	tracer->nr_intervals++;
 	forget_ended(tracer);
 	for (size_t i = 0; i < tracer->profile.nr_processes; i++)
-		check_sums_of(&tracer->profile.processes[i]);
+		check_sums_of(&tracer->profile, &tracer->profile.processes[i]);
 }
 
 const struct profile *profile_of(const struct tracer *tracer)
@@ -250,5 +305,36 @@ const struct profile_listener *listener_of(const struct profile_process *process
 			return &process->listeners[i];
 	}
 	fail_msg("no listener has inode %llu", (unsigned long long)inode);
+	return NULL;
+}
+
+const struct profile_epoll *epoll_of(const struct profile_process *process, int epfd)
+{
+	const struct profile_epoll *found = NULL;
+
+	for (size_t i = 0; i < process->nr_epolls; i++) {
+		if (process->epolls[i].epfd != (uint64_t)epfd)
+			continue;
+		if (found)
+			fail_msg("several instances were waited on as %d", epfd);
+		found = &process->epolls[i];
+	}
+	if (!found)
+		fail_msg("nothing was waited on as %d", epfd);
+	return found;
+}
+
+const struct profile_descriptor *descriptor_of(const struct profile_process *process, int epfd,
+					       int fd)
+{
+	uint64_t instance = epoll_of(process, epfd)->instance;
+
+	for (size_t i = 0; i < process->nr_descriptors; i++) {
+		const struct profile_descriptor *row = &process->descriptors[i];
+
+		if (row->instance == instance && row->fd == (uint64_t)fd)
+			return row;
+	}
+	fail_msg("%d did nothing in the instance of %d", fd, epfd);
 	return NULL;
 }

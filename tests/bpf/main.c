@@ -13,16 +13,18 @@
 #define ROWS		  512
 
 static const struct family *const families[] = {
-	&wait_epoll_tests, &wait_poll_tests, &wait_select_tests, &wait_clock_tests,
-	&epoll_ctl_tests,  &accept_tests,    &io_read_tests,	 &io_write_tests,
-	&splice_tests,	   &copies_tests,    &fds_tests,	 &tasks_tests,
-	&losses_tests,	   &snapshot_tests,  &scope_tests,	 &unseen_tests,
+	&wait_epoll_tests,  &wait_poll_tests, &wait_select_tests,   &wait_clock_tests,
+	&epoll_ctl_tests,   &epolls_tests,    &registrations_tests, &deliveries_tests,
+	&attribution_tests, &drain_tests,     &edges_tests,	    &readiness_tests,
+	&tables_tests,	    &accept_tests,    &io_read_tests,	    &io_write_tests,
+	&splice_tests,	    &copies_tests,    &fds_tests,	    &tasks_tests,
+	&losses_tests,	    &snapshot_tests,  &scope_tests,	    &unseen_tests,
 };
 
 static int go_live(void **state)
 {
 	const struct config config = {};
-	const struct probe_limits limits = { ROWS, ROWS, ROWS };
+	const struct probe_limits limits = { ROWS, ROWS, ROWS, 4 * ROWS };
 
 	*state = tracer_new(&config, &limits);
 	return 0;
@@ -53,7 +55,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	signal(SIGPIPE, SIG_IGN);
-	alarm(120); /* a call that never returns is a failure, not a hang */
+	alarm(300); /* a call that never returns is a failure, not a hang */
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (nr + families[i]->nr > ARRAY_SIZE(tests))
 			return EXIT_FAILURE;

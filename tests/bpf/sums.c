@@ -103,9 +103,59 @@ static void check_listeners(const struct profile_process *process)
 	assert_int_equal(again, process->counters.accept.again);
 }
 
-void check_sums_of(const struct profile_process *process)
+static void check_epoll_parts(const struct epoll_counters *epoll)
+{
+	const struct delivery_counters *deliveries = &epoll->deliveries;
+	uint64_t all = deliveries->by.level + deliveries->by.edge;
+	const uint64_t parts[] = {
+		deliveries->by.oneshot, deliveries->by.exclusive, deliveries->in,
+		deliveries->out,	deliveries->err,	  deliveries->hup,
+		deliveries->rdhup,	deliveries->pri,	  epoll->ignored_hangup,
+		epoll->phantom,
+	};
+	const uint64_t of_level[] = { epoll->redelivered, epoll->idle_out, epoll->residual };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		assert_true(parts[i] <= all);
+	for (size_t i = 0; i < ARRAY_SIZE(of_level); i++)
+		assert_true(of_level[i] <= deliveries->by.level);
+	assert_true(epoll->redelivered_in <= epoll->redelivered);
+	assert_true(epoll->redelivered_in <= deliveries->in);
+	assert_true(epoll->residual <= deliveries->in);
+	assert_true(epoll->spurious <=
+		    total_of((uint64_t *)epoll->first_read_ns_hist, HIST_NS_BUCKETS));
+}
+
+/* Each event that a wait reported is in one instance's row. A wait that was killed returns to none. */
+static void check_epolls(const struct profile *profile, const struct profile_process *process)
+{
+	const struct wait_counters *wait = &process->counters.waits[WAIT_EPOLL];
+	uint64_t events = 0, returns = 0;
+
+	for (size_t i = 0; i < process->nr_epolls; i++) {
+		const struct profile_epoll *epoll = &process->epolls[i];
+		const struct trigger_counters *by = &epoll->registrations;
+
+		check_epoll_parts(&epoll->counters);
+		assert_true(by->oneshot <= by->level + by->edge);
+		assert_true(by->exclusive <= by->level + by->edge);
+		assert_true(epoll->undrained.descriptors <= by->edge);
+		assert_true(epoll->threads > 0);
+		returns += epoll->counters.returns;
+		events += epoll->counters.deliveries.by.level + epoll->counters.deliveries.by.edge +
+			  epoll->counters.unattributed;
+	}
+	if (process->counters.losses[LOSS_EVENTS] || profile->losses[LOSS_INSTANCES])
+		return;
+	assert_int_equal(events, wait->ready);
+	assert_true(returns <= wait_calls(wait) - wait->failed);
+	assert_true(returns >= wait_calls(wait) - wait->failed - wait->interrupted);
+}
+
+void check_sums_of(const struct profile *profile, const struct profile_process *process)
 {
 	check_counters(&process->counters);
 	check_threads(process);
 	check_listeners(process);
+	check_epolls(profile, process);
 }

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/wait.h>
 
-static const struct probe_limits limits = { 512, 512, 64 };
+static const struct probe_limits limits = { 512, 512, 64, 1024 };
 
 struct held {
 	uint32_t go;

@@ -50,9 +50,11 @@ static void start_thread(void *(*act)(void *), void *context)
 	require(pthread_create(&thread, NULL, act, context) == 0, "pthread_create");
 }
 
-static void want_polls(struct tracer *tracer, uint64_t nr)
+/* Polls in so many runs, each of one thread that does nothing else meanwhile. */
+static void want_polls(struct tracer *tracer, uint64_t nr, uint64_t runs)
 {
 	want(tracer, nr, "epoll_wait.empty_polls");
+	want(tracer, nr - runs, "epoll_wait.spins");
 	want(tracer, nr, "epoll_wait.watched_hist[0]");
 	want(tracer, nr, "epoll_wait.capacity");
 }
@@ -114,7 +116,7 @@ static void live_threads_and_ended_ones_add_up(void **state)
 	 */
 	end(*state);
 	process = process_of(*state, pid);
-	want_polls(*state, 7 * 5 + 2 + 3);
+	want_polls(*state, 7 * 5 + 2 + 3, 7 + 1);
 	expect_of(*state, process, { "epoll_wait.wakeups", 0 });
 	assert_int_equal(thread_of(process, pid)->counters.waits[WAIT_EPOLL].empty_polls, 5);
 	raise_to(&scene->allowed, 1);
@@ -133,7 +135,7 @@ static void ended_threads_fold_into_one_row(void **state)
 	pid = run_child(run_threads, scene);
 	end(*state);
 	process = process_of(*state, pid);
-	want_polls(*state, 7 * 5 + 2 + 3);
+	want_polls(*state, 7 * 5 + 2 + 3, 7 + 1);
 	expect_of(*state, process, { "epoll_wait.wakeups", 0 });
 	assert_true(process->has_exited);
 	assert_int_equal(process->nr_threads, 1);
@@ -213,9 +215,9 @@ static void a_forked_child_counts_for_itself(void **state)
 	begin(*state);
 	pid = run_child(poll_and_fork, scene);
 	end(*state);
-	want_polls(*state, 5);
+	want_polls(*state, 5, 1);
 	expect_of(*state, process_of(*state, pid), { "epoll_wait.calls", 5 });
-	want_polls(*state, 7);
+	want_polls(*state, 7, 1);
 	expect_of(*state, process_of(*state, scene->pid), { "epoll_wait.calls", 7 });
 	expect(*state, { "epoll_wait.calls", 0 });
 	end_scene(scene);
@@ -248,9 +250,9 @@ static void a_vforked_child_is_a_process_of_its_own(void **state)
 	begin(*state);
 	pid = run_child(poll_and_vfork, scene);
 	end(*state);
-	want_polls(*state, 7);
+	want_polls(*state, 7, 1);
 	expect_of(*state, process_of(*state, pid), { "epoll_wait.calls", 7 });
-	want_polls(*state, 2);
+	want_polls(*state, 2, 1);
 	expect_of(*state, process_of(*state, scene->pid), { "epoll_wait.calls", 2 });
 	end_scene(scene);
 }
@@ -270,7 +272,7 @@ static void exec_keeps_the_counts_and_takes_the_new_name(void **state)
 	begin(*state);
 	pid = run_child(poll_and_exec, scene);
 	end(*state);
-	want_polls(*state, 3 + POLLS_AFTER_EXEC);
+	want_polls(*state, 3 + POLLS_AFTER_EXEC, 2);
 	expect_listed_of(*state, process_of(*state, pid), { "fds.unaccounted", 0 });
 	assert_string_equal(process_of(*state, pid)->comm, NEW_COMM);
 	unlink(NEW_PROGRAM);
@@ -373,7 +375,7 @@ static void a_wait_ended_by_sigkill_is_interrupted(void **state)
 	await_sleep_in(pid, SYS_epoll_wait);
 	kill_child(pid);
 	end(*state);
-	want_polls(*state, 3);
+	want_polls(*state, 3, 1);
 	expect_of(*state, process_of(*state, pid), { "epoll_wait.calls", 4 },
 		  { "epoll_wait.interrupted", 1 }, { "epoll_wait.capacity", 1 },
 		  { "epoll_wait.watched_hist[0]", 1 });
@@ -433,7 +435,7 @@ static void wait_and_read_then_poll(void *context)
 static void a_wait_begun_before_the_probes_were_live_is_not_counted(void **state)
 {
 	const struct config config = {};
-	const struct probe_limits limits = { 16, 16, 16 };
+	const struct probe_limits limits = { 16, 16, 16, 16 };
 	struct tracer *tracer = tracer_load(&config, &limits);
 	struct scene *scene = new_scene();
 	const uint64_t one = 1;
@@ -449,9 +451,10 @@ static void a_wait_begun_before_the_probes_were_live_is_not_counted(void **state
 	wait_child(pid);
 	end(tracer);
 	expect_of(tracer, process_of(tracer, pid), { "epoll_wait.calls", 3 },
-		  { "epoll_wait.empty_polls", 3 }, { "epoll_wait.capacity", 3 },
-		  { "epoll_wait.watched", 3 }, { "epoll_wait.watched_hist[1]", 3 },
-		  { "io.read.other.bytes", 8 }, { "io.read.other.size_hist[4]", 1 });
+		  { "epoll_wait.empty_polls", 3 }, { "epoll_wait.spins", 2 },
+		  { "epoll_wait.capacity", 3 }, { "epoll_wait.watched", 3 },
+		  { "epoll_wait.watched_hist[1]", 3 }, { "io.read.other.bytes", 8 },
+		  { "io.read.other.size_hist[4]", 1 });
 	tracer_free(tracer);
 	end_scene(scene);
 }

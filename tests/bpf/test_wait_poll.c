@@ -82,6 +82,7 @@ static void check_every_outcome(struct tracer *tracer, poll_call *call, uint64_t
 	end(tracer);
 	expect(tracer, { "poll.calls", 41 }, { "poll.wakeups", 7 }, { "poll.timeouts", 3 },
 	       { "poll.empty_polls", 5 }, { "poll.interrupted", 13 }, { "poll.failed", 13 },
+	       { "poll.spins", 4 }, { "poll.redelivered", 6 }, { "poll.redelivered_in", 6 },
 	       { "poll.immediate", 7 }, { "poll.ready", 14 }, { "poll.ready_hist[2]", 7 },
 	       { "poll.watched", watched }, { "poll.watched_hist[3]", 28 },
 	       { "poll.in_bytes", 8 * watched + in_bytes },

@@ -128,7 +128,9 @@ static void check_every_outcome(struct tracer *tracer, select_call *call, uint64
 	end(tracer);
 	expect(tracer, { "select.calls", 41 }, { "select.wakeups", 7 }, { "select.timeouts", 3 },
 	       { "select.empty_polls", 5 }, { "select.interrupted", 13 }, { "select.failed", 13 },
-	       { "select.immediate", 7 }, { "select.ready", 21 }, { "select.ready_hist[2]", 7 },
+	       { "select.spins", 4 }, { "select.redelivered", 2 * 6 },
+	       { "select.redelivered_in", 6 }, { "select.idle_out", 6 }, { "select.immediate", 7 },
+	       { "select.ready", 21 }, { "select.ready_hist[2]", 7 },
 	       { "select.watched", 2 * (3 + 5 + 13) + 3 * 7 }, { "select.watched_hist[2]", 28 },
 	       { "select.in_bytes", in_bytes }, { "select.out_bytes", out_bytes },
 	       { "copies.control_bytes", in_bytes + out_bytes });
@@ -168,9 +170,10 @@ static void null_sets_and_masks_are_not_copied(void **state)
 	for (int i = 0; i < 11; i++) /* a pack without a mask */
 		assert_int_equal(syscall(SYS_pselect6, 0, NULL, NULL, NULL, &zero, &no_mask), 0);
 	end(*state);
-	expect(*state, { "select.empty_polls", 26 }, { "select.watched", 3 },
-	       { "select.watched_hist[0]", 23 }, { "select.watched_hist[1]", 3 },
-	       { "select.in_bytes", 16 * 3 + 16 * 26 + 16 * 11 }, { "select.out_bytes", 16 * 3 });
+	expect(*state, { "select.empty_polls", 26 }, { "select.spins", 25 },
+	       { "select.watched", 3 }, { "select.watched_hist[0]", 23 },
+	       { "select.watched_hist[1]", 3 }, { "select.in_bytes", 16 * 3 + 16 * 26 + 16 * 11 },
+	       { "select.out_bytes", 16 * 3 });
 	close_placed();
 }
 
@@ -241,7 +244,7 @@ static void what_lies_beyond_the_table_is_not_watched(void **state)
 		assert_int_equal(syscall(SYS_select, 4096, set, NULL, NULL, &none), 0);
 	}
 	end(*state);
-	expect(*state, { "select.empty_polls", 7 }, { "select.watched", 7 },
+	expect(*state, { "select.empty_polls", 7 }, { "select.spins", 6 }, { "select.watched", 7 },
 	       { "select.watched_hist[1]", 7 }, { "select.in_bytes", 7 * (16 + size / 8) },
 	       { "select.out_bytes", 7 * size / 8 });
 	close_placed();
@@ -272,9 +275,10 @@ static void a_set_of_many_words_is_looked_at_whole(void **state)
 	end(*state);
 	/* The first call empties the set. */
 	expect_of(*state, process_of(*state, pid), { "select.empty_polls", 3 },
-		  { "select.watched", 1002 }, { "select.watched_hist[10]", 1 },
-		  { "select.watched_hist[0]", 2 }, { "select.in_bytes", 3 * (16 + 2048 / 8) },
-		  { "select.out_bytes", 3 * 2048 / 8 }, { "fds.opened", 1 + 1003 });
+		  { "select.spins", 2 }, { "select.watched", 1002 },
+		  { "select.watched_hist[10]", 1 }, { "select.watched_hist[0]", 2 },
+		  { "select.in_bytes", 3 * (16 + 2048 / 8) }, { "select.out_bytes", 3 * 2048 / 8 },
+		  { "fds.opened", 1 + 1003 });
 }
 
 static const struct CMUnitTest tests[] = {

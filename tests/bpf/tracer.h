@@ -16,15 +16,17 @@ struct wanted {
 struct tracer {
 	struct probes *probes;
 	struct snapshot first, last;
+	struct snapshot archive; /* of rows given back in the interval */
 	struct profile profile;
 	struct process_end *ends;
 	size_t nr_ends;
 	size_t nr_intervals;
+	bool has_met; /* what was there before the probes were live */
 	struct wanted wanted[MAX_WANTED];
 	size_t nr_wanted;
 };
 
-/* Fails the test unless every sum that a profile promises holds in @process. */
-void check_sums_of(const struct profile_process *process);
+/* Fails the test unless every sum that a profile promises holds in @process, which is in @profile. */
+void check_sums_of(const struct profile *profile, const struct profile_process *process);
 
 #endif

@@ -7,7 +7,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
-limit_time 120 "$@"
+limit_time 240 "$@"
 need jq pgrep mkfifo
 need_built "$fdscope" "$server" "$load"
 need_bpf
@@ -113,6 +113,16 @@ equal "epoll-edge reads on until nothing is there, level does not" "true 0" \
 equal "epoll-oneshot is armed again for every request" true \
 	"$(mode epoll-oneshot ".totals.epoll_ctl >= $NR_REQUESTS")"
 
+# Each request is shorter than a read: nothing is left for a second delivery.
+for name in epoll-level epoll-edge epoll-oneshot copy splice; do
+	equal "$name: whatever is ready was delivered, once, for something" "true 0 0 0" \
+		"$(mode "$name" '.totals |
+			"\(.deliveries == .ready) \(.redelivered) \(.residual) \(.spurious)"')"
+done
+equal "poll, select: nothing is delivered" "false false" \
+	"$(of '[.modes[] | select(.mode == ("poll", "select")) | .totals | has("deliveries")] |
+		join(" ")' "$work/all")"
+
 for name in ${MODES//,/ }; do
 	compare --json --modes "$name" --connections 2 --requests 3 --size 5 --repeats 1
 	equal "$name alone" "0 $name 6" "$status $(of '.modes[] | "\(.mode) \(.requests)"')"
@@ -150,6 +160,57 @@ equal "poll copies more for each of them" true \
 	"$(of '.modes[0].per_request.control_bytes > 10 * .modes[1].per_request.control_bytes' \
 		"$work/idle.307")"
 
+# ---- level, edge, oneshot ------------------------------------------------------------------------
+
+# A request of 76 or 77 bytes, as the port has four digits or five, takes five reads of 16 bytes, and
+# the last one is not full. One connection: each request has arrived whole when it is delivered.
+CHUNK=16 READS=5 ASKED=101
+compare --json --modes "poll,epoll-level,epoll-edge,epoll-oneshot" --connections 1 \
+	--requests "$ASKED" --repeats 1 --read-chunk "$CHUNK"
+cp "$work/out" "$work/chunks"
+
+# chunks MODE FILTER: of its totals.
+chunks()
+{
+	mode "$1" ".totals | $2" "$work/chunks"
+}
+
+equal "small reads: status, and what was asked for" "0 $CHUNK 1 false" \
+	"$status $(of '.load | "\(.read_chunk_bytes) \(.pieces) \(.post)"' "$work/chunks")"
+equal "small reads: nothing was lost" true "$(of .complete "$work/chunks")"
+for name in poll epoll-level epoll-oneshot; do
+	equal "$name: a read for each piece, and one that sees the end" $((ASKED * READS + 1)) \
+		"$(chunks "$name" .socket_reads)"
+done
+for name in epoll-level epoll-oneshot; do
+	equal "$name is told again of what a read left" $((ASKED * (READS - 1))) \
+		"$(chunks "$name" .residual)"
+done
+equal "epoll-edge is told of nothing twice, and reads on instead" "0 true" \
+	"$(chunks epoll-edge '"\(.residual) \(.socket_reads_again > 0)"')"
+# One delivery is the listener's, one may be of the end.
+equal "epoll-edge ends in EAGAIN after each of its deliveries" true \
+	"$(chunks epoll-edge '.deliveries - .socket_reads_again | . >= 0 and . <= 2')"
+equal "epoll-edge is told least, and none is told in vain" "true 0 0 0" \
+	"$(chunks epoll-edge ".deliveries <= $ASKED + 2") $(
+	for name in epoll-level epoll-edge epoll-oneshot; do chunks "$name" '.spurious + .redelivered'
+	done | paste -sd' ')"
+equal "epoll-oneshot arms again after each delivery, the others once for all" \
+	"1 1 $((ASKED * READS + 1))" "$(for name in epoll-level epoll-edge epoll-oneshot; do
+		chunks "$name" .epoll_ctl
+	done | paste -sd' ')"
+
+# The client sends the next piece when the server has taken the one before.
+compare --json --modes epoll-level,epoll-edge --connections 1 --requests 11 --repeats 1 \
+	--post 4099 --pieces 7
+cp "$work/out" "$work/pieces"
+equal "in pieces: the body comes back" "0 $((11 * (4099 + HEAD_SIZE)))" \
+	"$status $(mode epoll-level .totals.socket_out_bytes "$work/pieces")"
+equal "in pieces: each is delivered, and leaves nothing" "true 0" \
+	"$(mode epoll-level '.totals | "\(.deliveries >= 7 * 11) \(.residual)"' "$work/pieces")"
+equal "in pieces: edge-triggered reads on after each" true \
+	"$(mode epoll-edge '.totals.socket_reads_again > 11' "$work/pieces")"
+
 # ---- text ----------------------------------------------------------------------------------------
 
 compare --modes select,poll,epoll-level,epoll-edge,epoll-oneshot,splice "${small[@]}"
@@ -157,12 +218,23 @@ equal "text: status, and nothing on stderr" "0 0" "$status $(wc -c < "$work/err"
 equal "text: at most 80 columns" 0 "$(grep -c '.\{81\}' "$work/out")"
 check "text: names its load" grep -q '^7 connections x 13 requests of 4.0 KiB .*Linux' "$work/out"
 check "text: ends with what it comes to" grep -q '^  CPU ' "$work/out"
+compare --modes poll,epoll-level,epoll-edge,epoll-oneshot --connections 1 --requests "$ASKED" \
+	--repeats 1 --read-chunk "$CHUNK"
+check "text: what is special about the requests" \
+	grep -q '^  requests   GET, read at most 16 B at a time' "$work/out"
+check "text: poll has no deliveries, the others have" \
+	grep -qE '^  deliveries +- +5\.[0-9]+ +[01](\.[0-9]+)? +5\.[0-9]+$' "$work/out"
+check "text: what level does" grep -q '^  triggers   epoll-level had 5\.' "$work/out"
+check "text: what edge does instead" grep -q '^ *epoll-edge had .* and read on' "$work/out"
+check "text: what oneshot does besides" grep -q '^ *epoll-oneshot had 5\.' "$work/out"
 compare --modes select,poll --connections 5 --requests 5 --idle 1200 --repeats 1
 check "select is left out beyond FD_SETSIZE, with a word" grep -q 'left out.*select' "$work/out"
 equal "and the others are not" 0 "$status"
 
 # ---- wrong use, and bad luck ---------------------------------------------------------------------
 
+check "more pieces than a request has" fails 2 --pieces 65
+check "a body and a size" fails 2 --post 5 --size 5
 check "select alone with too many connections" fails 2 --modes select --idle 2000
 check "a mode that is not there" fails 2 --modes poll,quick
 check "no repetitions" fails 2 --repeats 0

@@ -117,6 +117,13 @@ lie early 0 early "before all of it was sent" --pieces 7
 lie hang-up 0 idle "idle connection 0" --idle 1
 
 for last in announced endless; do
+	liar $last 0
+	run --port "$port" --path /bytes/37 --requests 2 --reconnect --json
+	[ "$status" -eq 0 ] && [ "$(counted requests)" = 2 ]
+	result $? "'$last' is right when each request has its own connection"
+done
+
+for last in announced endless; do
 	liar $last 4
 	run --port "$port" --path /bytes/37 --requests 5 --json
 	[ "$status" -eq 0 ] && [ "$(counted requests)" = 5 ]
@@ -154,6 +161,10 @@ wrong_use "fewer parts" --port 80 --post 3 --pieces 4
 wrong_use "bytes long" --port 80 --pieces 1000
 wrong_use "No such file" --port 80 --path / --expect-file "$tmp/none"
 wrong_use "not a regular file" --port 80 --path / --expect-file /dev/null
+wrong_use "needs --post" --port 80 --bulk 1
+wrong_use "needs --post" --port 80 --post 1 --bulk 1 --length 1
+wrong_use "fewer parts" --port 80 --post 9 --bulk 3 --pieces 4
+wrong_use "shorter than --timeout" --port 80 --pause 1000 --timeout 1
 wrong_use "only options" --port 80 everything
 (
 	ulimit -n 64
@@ -201,6 +212,15 @@ if [ -x "$server" ]; then
 	right 35 431935 "echoes, each its own" --connections 5 --requests 7 --post 12341
 	right 6 74046 "echoes in 11 pieces" --connections 3 --requests 2 --post 12341 --pieces 11
 	right 2 6000000 "large echoes" --requests 2 --post 3000000
+	right 11 100030 "one connection posts more than the others do" --connections 3 --requests 5 \
+		--post 3 --bulk 100000
+	right 6 74046 "echoes with pauses" --connections 3 --requests 2 --post 12341 --pause 7
+	right 35 35840 "each request on a connection of its own" --connections 5 --requests 7 \
+		--reconnect
+	[ "$(counted connections)" = 35 ]
+	result $? "35 connections for 35 requests"
+	right 6 74046 "the same in pieces, after pauses" --connections 3 --requests 2 --post 12341 \
+		--pieces 5 --reconnect --pause 7
 
 	# Its own count is the witness: every read but the ends took less than a buffer.
 	start_server

@@ -6,7 +6,7 @@
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh
-limit_time 120 "$@" # a server that hangs fails the test
+limit_time 150 "$@" # a server that hangs fails the test
 need curl jq cmp
 need_built "$server"
 
@@ -357,12 +357,12 @@ worker_dies()
 
 parent_dies()
 {
-	local worker
+	local workers
 
-	start --workers 2 || return 1
-	worker=$(pgrep -o -P "$pid")
+	start --workers 7 || return 1
+	mapfile -t workers < <(pgrep -P "$pid")
 	kill -9 "$pid"
-	timeout 5 tail --pid="$worker" -f /dev/null
+	timeout 5 tail "${workers[@]/#/--pid=}" -f /dev/null
 }
 
 serves_v6()
@@ -396,12 +396,59 @@ test_usage()
 --port 65536
 --bind localhost
 --nonsense
+--fault
+--fault nonsense
+--fault herd --mux poll
 stray
 END
 	"$server" --help | tail -n 12 | grep -q '^EXAMPLES'
 	check "--help ends with examples" [ "$?" = 0 ]
+	test_list_faults
 	"$server" --root "$work/missing" > /dev/null 2> "$work/stderr"
 	check "a missing root is said" grep -q missing "$work/stderr"
+}
+
+# Four fields each, nothing doubled, and arguments that fdscope-load takes.
+test_list_faults()
+{
+	local name args
+
+	"$server" --list-faults > "$work/faults" 2> "$work/stderr"
+	check "--list-faults" [ "$?" = 0 -a -s "$work/faults" -a ! -s "$work/stderr" ]
+	check "each fault is listed once" [ -z "$(cut -f 1 "$work/faults" | sort | uniq -d)" ]
+	check "each fault is listed with four fields" \
+		[ -z "$(awk -F '\t' 'NF != 4 || $1 == "" || $2 !~ /\.$/ || $3 == "" || $4 == ""' "$work/faults")" ]
+	"$server" --list-faults > /dev/full 2>&1
+	check "--list-faults that cannot be written fails" [ "$?" != 0 ]
+	while IFS=$'\t' read -r name _ _ args; do
+		check "serves in spite of --fault $name" serves_at_fault "$name"
+		[ ! -x "$load" ] || check "fdscope-load takes the arguments of $name" takes $args
+	done < "$work/faults"
+	check "what is asked for overrules a fault's modes, before it" workers_are 3 --workers 3 --fault herd
+	check "what is asked for overrules a fault's modes, behind it" workers_are 3 --fault herd --workers 3
+}
+
+workers_are()
+{
+	start "${@:2}" && [ "$(pgrep -c -P "$pid")" = "$1" ] && stop
+}
+
+# Wrong answers are none of the faults: whoever gets one gets the right one.
+serves_at_fault()
+{
+	start --fault "$1" && curl -sSf "$url/bytes/1000" | cmp - <(pattern 1000) || return 1
+	if [ "$1" = fd-leak ]; then
+		kill -TERM "$pid" && wait "$pid" && [ "$(count '.fds.opened - .fds.closed')" = 1 ]
+	else
+		stop
+	fi
+}
+
+# Nobody listens on port 1: whether it is wrong use is seen without a server.
+takes()
+{
+	"$load" --port 1 "$@" > /dev/null 2>&1
+	[ "$?" = 1 ]
 }
 
 test_load()

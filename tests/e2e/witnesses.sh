@@ -106,7 +106,7 @@ queue()
 	end_workload > /dev/null
 	# Depths as each accept left them: 4 3 2 1 0, and 7 6 5 4 3 2 1 0.
 	equal "the queue is as ss has it: limit, drops, depths" \
-		"{\"local\":\"127.0.0.1:$port\",\"accepted\":13,\"again\":2,\"queue_limit\":7,\"queue_depth_hist\":[2,2,4,5],\"drops\":$drops}" \
+		"{\"local\":\"127.0.0.1:$port\",\"accepted\":13,\"again\":2,\"delivered\":0,\"delivered_exclusive\":0,\"queue_limit\":7,\"queue_depth_hist\":[2,2,4,5],\"drops\":$drops}" \
 		"$(process "$workload" '.accept.listeners[0] | del(.inode)')"
 }
 

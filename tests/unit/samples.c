@@ -28,6 +28,9 @@ static void fill(struct counters *counters, uint64_t salt)
 		wait->ready_hist[0] = 0;
 		if (family != WAIT_EPOLL)
 			wait->capacity = wait->saturated = 0;
+		else
+			wait->redelivered = wait->redelivered_in = wait->idle_out =
+				wait->ignored_hangup = 0;
 	}
 	counters->copies.truncated_bytes = 13;
 	counters->accept.unseen_entries = 0;
@@ -56,12 +59,96 @@ static void add_listener(struct profile_process *process)
 	listener->inode = 123457;
 	listener->local = copy("[::1]:8080");
 	listener->again = 17;
+	listener->delivered = 29;
+	listener->delivered_exclusive = 31;
 	listener->queue_limit = 511;
 	listener->drops = 19;
 	for (int i = 0; i < HIST_INT_BUCKETS; i++)
 		listener->queue_depth_hist[i] = 23 + i;
 	process->listeners = listener;
 	process->nr_listeners = 1;
+}
+
+static void add_epoll(struct profile_process *process)
+{
+	struct profile_epoll *epoll = calloc(1, sizeof(*epoll));
+	uint64_t *words;
+
+	assert_non_null(epoll);
+	epoll->instance = 3;
+	epoll->epfd = 5;
+	epoll->threads = 2;
+	epoll->shared_with = calloc(2, sizeof(*epoll->shared_with));
+	assert_non_null(epoll->shared_with);
+	epoll->nr_shared_with = 2;
+	epoll->shared_with[0] = 4712;
+	epoll->shared_with[1] = 4713;
+	epoll->registrations = (struct trigger_counters){ 43, 47, 53, 59 };
+	epoll->undrained = (struct profile_undrained){ 2, 131072, 9800000017 };
+	words = (uint64_t *)&epoll->counters;
+	for (size_t i = 0; i < EPOLL_WORDS; i++)
+		words[i] = (i + 1) * 7907;
+	process->epolls = epoll;
+	process->nr_epolls = 1;
+}
+
+/* The last of them is not shown. */
+static void add_descriptors(struct profile_process *process)
+{
+	struct profile_descriptor *rows = calloc(3, sizeof(*rows));
+
+	assert_non_null(rows);
+	process->descriptors = rows;
+	process->nr_descriptors = 3;
+	process->nr_shown_descriptors = 2;
+	for (uint64_t i = 0; i < 3; i++) {
+		rows[i].fd = 7 + i;
+		rows[i].kind = i ? KIND_EVENTFD : KIND_SOCKET;
+		rows[i].name = copy(i ? "eventfd" : "127.0.0.1:52344");
+		rows[i].instance = 3;
+		rows[i].is_edge = rows[i].is_oneshot = i == 0;
+		for (uint64_t *word = &rows[i].deliveries; word <= &rows[i].undrained_ns; word++)
+			*word = (word - (uint64_t *)rows) * 7901;
+	}
+}
+
+static void add_evidence(struct profile_finding *finding, const char *key, double value)
+{
+	finding->evidence[finding->nr_evidence++] = (struct evidence){ copy(key), value };
+}
+
+static void add_finding(struct profile_finding *finding, enum severity severity)
+{
+	*finding = (struct profile_finding){
+		.id = copy("edge-undrained"),
+		.severity = severity,
+		.tgid = 4711,
+		.evidence = calloc(4, sizeof(*finding->evidence)),
+		.message = copy("What is happening."),
+		.advice = copy("What to do."),
+	};
+	assert_non_null(finding->evidence);
+	add_evidence(finding, "epolls.edge_undrained", 12345678901);
+	add_evidence(finding, "epolls.share", 0.123456);
+	add_evidence(finding, "negative", -5);
+}
+
+/* One about each kind of subject. */
+static void add_findings(struct profile *out)
+{
+	out->findings = calloc(SUBJECT_TID + 1, sizeof(*out->findings));
+	assert_non_null(out->findings);
+	out->nr_findings = SUBJECT_TID + 1;
+	for (enum subject i = SUBJECT_PROCESS; i <= SUBJECT_TID; i++) {
+		struct profile_finding *finding = &out->findings[i];
+
+		add_finding(finding, i < SUBJECT_LOCAL ? SEVERITY_PROBLEM : SEVERITY_HINT);
+		finding->subject = i;
+		if (i == SUBJECT_LOCAL)
+			finding->subject_local = copy("[::1]:8080");
+		else if (i != SUBJECT_PROCESS)
+			finding->subject_number = 60 + i;
+	}
 }
 
 static void add_process(struct profile *out)
@@ -82,10 +169,13 @@ static void add_process(struct profile *out)
 		.limit = 1024,
 		.kinds = { 1, 2, 3, 4, 5, 6, 7 },
 		.unaccounted = -5,
+		.close_wait = 3,
 	};
 	assert_int_equal(profile_mark_inexact(process, "fds.unaccounted", "because"), 0);
 	add_threads(process);
 	add_listener(process);
+	add_epoll(process);
+	add_descriptors(process);
 }
 
 static void add_target(struct profile_target *target)
@@ -122,6 +212,7 @@ void sample_full(struct profile *out)
 	sample_empty(out);
 	add_target(&out->target);
 	add_process(out);
+	add_findings(out);
 	for (int i = 0; i < LOSSES; i++)
 		out->losses[i] = 29 + i;
 	for (int i = 0; i < UNSEENS; i++)

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Medians, spread and change; what the modes differ in; the table and the document. */
-#include "unit.h"
+/* Medians, spread and change; in what the modes differ; the table and the document. */
+#include "comparisons.h"
 
 #include <jansson.h>
 
 #include "failing.h"
-#include "model/comparison.h"
-#include "model/derive.h"
 #include "report/json.h"
 #include "report/text.h"
 #include "view/comparison.h"
-#include "view/verdict.h"
-
-static const struct comparison_load load = {
-	.connections = 7,
-	.idle = 11,
-	.requests = 13,
-	.repeats = 5,
-	.size_bytes = 4096,
-};
-
-#define REQUESTS (7.0 * 13)
-
-static void begin(struct comparison *comparison, const char *const *names, size_t nr)
-{
-	assert_int_equal(comparison_init(comparison, &load, names, nr), 0);
-	comparison->kernel = "6.1.0";
-}
 
 static void add_times(struct comparison *comparison, bool is_traced, const double *rates, size_t nr)
 {
@@ -41,23 +22,6 @@ static void add_times(struct comparison *comparison, bool is_traced, const doubl
 	}
 }
 
-static void add_counts(struct comparison *comparison, size_t mode, const struct counters *counters)
-{
-	struct comparison_run run = {
-		.is_traced = true,
-		.is_complete = true,
-		.counters = *counters,
-		.measures = { 1e6, 10, 1e6 },
-	};
-
-	comparison_add(comparison, mode, &run);
-	run.is_traced = false;
-	comparison_add(comparison, mode, &run);
-}
-
-static const char *const one_mode[] = { "poll" };
-static const char *const two_modes[] = { "poll", "epoll-edge" };
-
 static void the_median_is_the_one_in_the_middle(void **state)
 {
 	static const double rates[] = { 50, 10, 40, 20, 30 };
@@ -65,7 +29,7 @@ static void the_median_is_the_one_in_the_middle(void **state)
 	struct spread spread;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_times(&comparison, false, rates, 5);
 	spread = comparison_spread(&comparison.modes[0], MEASURE_RATE, false);
 	assert_float_equal(spread.median, 30, 0);
@@ -81,7 +45,7 @@ static void the_median_of_an_even_number_lies_between_two(void **state)
 	struct comparison comparison;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_times(&comparison, true, rates, 4);
 	assert_float_equal(comparison_spread(&comparison.modes[0], MEASURE_RATE, true).median, 30,
 			   0);
@@ -95,7 +59,7 @@ static void without_a_run_there_is_no_spread(void **state)
 	double change;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	spread = comparison_spread(&comparison.modes[0], MEASURE_CPU, true);
 	assert_float_equal(spread.median, 0, 0);
 	assert_float_equal(spread_share(&spread), 0, 0);
@@ -109,7 +73,7 @@ static bool change_of(const double *untraced, const double *traced, size_t nr, d
 	struct comparison comparison;
 	bool tells;
 
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_times(&comparison, false, untraced, nr);
 	add_times(&comparison, true, traced, nr);
 	tells = comparison_change(&comparison.modes[0], MEASURE_RATE, change);
@@ -183,15 +147,45 @@ static void counts_are_those_of_the_traced_runs(void **state)
 	const struct comparison_mode *mode;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_counts(&comparison, 0, &counters);
 	add_counts(&comparison, 0, &counters);
 	mode = &comparison.modes[0];
 	assert_int_equal(mode->requests, 2 * 7 * 13);
-	assert_int_equal(mode->counters.accept.accepted, 36);
+	assert_int_equal(mode->totals.counters.accept.accepted, 36);
 	assert_float_equal(comparison_per_request(mode, count_accepted), 18 / REQUESTS, 1e-9);
 	assert_true(mode->is_complete);
 	comparison_free(&comparison);
+}
+
+static void deliveries_of_all_instances_are_added(void **state)
+{
+	struct profile_epoll epolls[] = {
+		{ .counters = { .deliveries.by = { .level = 3, .edge = 5, .oneshot = 2 },
+				.redelivered = 7,
+				.residual = 11,
+				.first_read_ns_hist = { [HIST_NS_BUCKETS - 1] = 1 } } },
+		{ .counters = { .deliveries.by = { .level = 13 }, .spurious = 17 } },
+	};
+	const struct profile_process process = {
+		.epolls = epolls,
+		.nr_epolls = ARRAY_SIZE(epolls),
+		.counters.waits = { [WAIT_EPOLL] = { .ready = 21 },
+				    [WAIT_POLL] = { .redelivered = 19 } },
+	};
+	struct totals totals;
+
+	(void)state;
+	totals_of(&totals, &process);
+	assert_int_equal(count_ready(&totals), 21);
+	assert_int_equal(count_deliveries(&totals), 3 + 5 + 13);
+	assert_int_equal(count_redelivered(&totals), 7 + 19);
+	assert_int_equal(count_residual(&totals), 11);
+	assert_int_equal(count_spurious(&totals), 17);
+	assert_int_equal(totals.epolls.first_read_ns_hist[HIST_NS_BUCKETS - 1], 1);
+	totals_add(&totals, &totals);
+	assert_int_equal(count_ready(&totals), 42);
+	assert_int_equal(count_residual(&totals), 22);
 }
 
 static void one_loss_marks_its_mode(void **state)
@@ -200,7 +194,7 @@ static void one_loss_marks_its_mode(void **state)
 	struct comparison comparison;
 
 	(void)state;
-	begin(&comparison, two_modes, 2);
+	begin_comparison(&comparison, two_modes, 2);
 	comparison_add(&comparison, 1, &run);
 	run.is_complete = true;
 	comparison_add(&comparison, 0, &run);
@@ -210,22 +204,6 @@ static void one_loss_marks_its_mode(void **state)
 	comparison_free(&comparison);
 }
 
-static const struct counters few_calls = {
-	.waits[WAIT_POLL] = { .ready = 13,
-			      .watched = 1300,
-			      .in_bytes = 10400,
-			      .out_bytes = 2600,
-			      .ready_hist = { [1] = 13 } },
-	.io[IO_READ][KIND_SOCKET] = { .moved = 91, .bytes = 910 },
-};
-static const struct counters more_calls = {
-	.waits[WAIT_EPOLL] = { .ready = 17,
-			       .watched = 1700,
-			       .out_bytes = 204,
-			       .ready_hist = { [1] = 17 } },
-	.io[IO_READ][KIND_SOCKET] = { .moved = 91, .bytes = 910, .again = 91 },
-};
-
 static void a_contrast_names_both_ends_and_the_part_that_rose_most(void **state)
 {
 	static count_fn *const parts[] = { count_waits, count_socket_reads_again,
@@ -234,10 +212,10 @@ static void a_contrast_names_both_ends_and_the_part_that_rose_most(void **state)
 	struct contrast contrast;
 
 	(void)state;
-	begin(&comparison, two_modes, 2);
+	begin_comparison(&comparison, two_modes, 2);
 	add_counts(&comparison, 0, &few_calls);
 	add_counts(&comparison, 1, &more_calls);
-	contrast = comparison_contrast(&comparison, all_calls, parts, ARRAY_SIZE(parts));
+	contrast = comparison_contrast(&comparison, count_calls, parts, ARRAY_SIZE(parts));
 	assert_ptr_equal(contrast.most, &comparison.modes[1]);
 	assert_ptr_equal(contrast.least, &comparison.modes[0]);
 	assert_int_equal(contrast.part, 1);
@@ -250,86 +228,80 @@ static void modes_that_do_the_same_have_no_gap(void **state)
 	struct comparison comparison;
 
 	(void)state;
-	begin(&comparison, two_modes, 2);
+	begin_comparison(&comparison, two_modes, 2);
 	add_counts(&comparison, 0, &few_calls);
 	add_counts(&comparison, 1, &few_calls);
-	assert_float_equal(comparison_contrast(&comparison, all_calls, NULL, 0).gap, 0, 0);
+	assert_float_equal(comparison_contrast(&comparison, count_calls, NULL, 0).gap, 0, 0);
 	assert_float_equal(comparison_contrast(&comparison, count_splice, NULL, 0).gap, 0, 0);
 	comparison_free(&comparison);
 }
 
 /* ---- the view ---- */
 
-/* What is printed; the caller frees it. */
-static char *text_of(const struct comparison *comparison)
+/* The cells of the row that begins with @heading, as printed. */
+static void assert_row(const char *text, const char *heading, const char *cells)
 {
-	struct sheet sheet = {};
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
+	const char *line = strstr(text, heading);
+	char *squeezed = NULL;
+	size_t nr = 0;
 
-	assert_non_null(out);
-	assert_int_equal(comparison_make(&sheet, comparison), 0);
-	assert_int_equal(text_print(&sheet, out), 0);
-	sheet_free(&sheet);
-	fclose(out);
-	return text;
+	if (!line)
+		fail_msg("no \"%s\" in:\n%s", heading, text);
+	squeezed = strdup(line + strlen(heading));
+	assert_non_null(squeezed);
+	for (char *in = squeezed; *in && *in != '\n'; in++) {
+		if (*in != ' ' || (nr && squeezed[nr - 1] != ' '))
+			squeezed[nr++] = *in;
+	}
+	squeezed[nr] = '\0';
+	assert_string_equal(squeezed, cells);
+	free(squeezed);
 }
 
-static void assert_says(const char *text, const char *words)
-{
-	if (!text || !strstr(text, words))
-		fail_msg("no \"%s\" in:\n%s", words, text ? text : "nothing");
-}
-
-static void a_scan_for_nothing_is_said_with_its_price(void **state)
+static void deliveries_stand_under_epoll_only(void **state)
 {
 	struct comparison comparison;
 	char *text;
 
 	(void)state;
-	begin(&comparison, two_modes, 2);
-	add_counts(&comparison, 0, &few_calls);
-	add_counts(&comparison, 1, &more_calls);
-	text = text_of(&comparison);
-	assert_says(text, "poll was handed 100 descriptors at each wait to find 1.00 ready,");
-	assert_says(text, "143 B of control data a request");
+	begin_triggers(&comparison, 4);
+	comparison.modes[1].totals = (struct totals){
+		.counters.waits[WAIT_POLL] = { .redelivered = 182, .ready_hist = { [1] = 91 } },
+	};
+	text = comparison_text(&comparison);
+	assert_row(text, "\n  deliveries", "16.0 - 16.0");
+	assert_row(text, "\n  redelivered", "0 2.00 0");
+	assert_row(text, "\n    residual", "15.0 - 15.0");
+	assert_null(strstr(text, "spurious"));
 	free(text);
 	comparison_free(&comparison);
 }
 
-static void more_calls_are_said_with_the_calls_that_they_are(void **state)
+static void what_is_special_about_the_requests_is_said_at_the_top(void **state)
 {
-	static const char *const names[] = { "epoll-level", "epoll-edge" };
-	struct counters level = more_calls;
+	struct comparison_load special = sample_load;
 	struct comparison comparison;
 	char *text;
 
 	(void)state;
-	level.io[IO_READ][KIND_SOCKET].again = 0;
-	begin(&comparison, names, 2);
-	add_counts(&comparison, 0, &level);
-	add_counts(&comparison, 1, &more_calls);
-	text = text_of(&comparison);
-	assert_says(text, "epoll-edge made 2.19 system calls a request, epoll-level 1.19.");
-	assert_says(text, "1.00 against 0.00.");
+	special.is_post = true;
+	special.pieces = 1234;
+	special.read_chunk = 1024;
+	assert_int_equal(comparison_init(&comparison, &special, one_mode, 1), 0);
+	comparison.kernel = "6.1.0";
+	text = comparison_text(&comparison);
+	assert_says(text, "\n  requests   POST, answered with their own body, sent in 1,234 pieces,"
+			  " read at\n             most 1.0 KiB at a time\n");
 	free(text);
-	comparison_free(&comparison);
-}
-
-static void the_same_is_called_the_same(void **state)
-{
-	static const char *const names[] = { "epoll-level", "epoll-edge" };
-	struct comparison comparison;
-	char *text;
-
-	(void)state;
-	begin(&comparison, names, 2);
-	add_counts(&comparison, 0, &more_calls);
-	add_counts(&comparison, 1, &more_calls);
-	text = text_of(&comparison);
-	assert_says(text, "within 2 %");
-	assert_says(text, "does not say which mode is cheaper");
+	special.is_post = false;
+	special.read_chunk = 0;
+	comparison.load = special;
+	text = comparison_text(&comparison);
+	assert_says(text, "\n  requests   GET, sent in 1,234 pieces\n");
+	free(text);
+	comparison.load = sample_load;
+	text = comparison_text(&comparison);
+	assert_null(strstr(text, "requests   "));
 	free(text);
 	comparison_free(&comparison);
 }
@@ -341,9 +313,9 @@ static void a_loss_is_said_at_the_top(void **state)
 	char *text;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	comparison_add(&comparison, 0, &run);
-	text = text_of(&comparison);
+	text = comparison_text(&comparison);
 	assert_says(text, "INCOMPLETE\n");
 	assert_says(text, "LOST       counts of poll\n");
 	free(text);
@@ -372,11 +344,11 @@ static void all_modes_with_large_numbers_fit_80_columns(void **state)
 	char *text, *rest, *line;
 
 	(void)state;
-	begin(&comparison, names, ARRAY_SIZE(names));
+	begin_comparison(&comparison, names, ARRAY_SIZE(names));
 	comparison.is_without_select = true;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		add_counts(&comparison, i, &counters);
-	rest = text = text_of(&comparison);
+	rest = text = comparison_text(&comparison);
 	while ((line = strsep(&rest, "\n"))) {
 		if (strlen(line) > 80)
 			fail_msg("%zu columns: %s", strlen(line), line);
@@ -414,10 +386,10 @@ static void the_document_has_sums_means_and_spreads(void **state)
 	int complete;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_times(&comparison, false, untraced, 4);
 	add_times(&comparison, true, traced, 4);
-	comparison.modes[0].counters = few_calls;
+	comparison.modes[0].totals.counters = few_calls;
 	document = document_of(&comparison);
 	assert_int_equal(
 		json_unpack(document, "{s:b, s:[o]}", "complete", &complete, "modes", &mode), 0);
@@ -437,6 +409,35 @@ static void the_document_has_sums_means_and_spreads(void **state)
 	comparison_free(&comparison);
 }
 
+static void the_document_tells_deliveries_of_epoll_alone(void **state)
+{
+	static const char *const keys[] = { "deliveries", "residual", "spurious" };
+	struct comparison comparison;
+	json_t *document, *modes, *totals;
+	json_int_t deliveries, residual, redelivered;
+
+	(void)state;
+	begin_triggers(&comparison, 4);
+	comparison.modes[1].totals = (struct totals){ .counters = few_calls };
+	document = document_of(&comparison);
+	assert_int_equal(json_unpack(document, "{s:[{s:{s:I, s:I, s:I}}, {s:o}, {}], s:o}", "modes",
+				     "totals", "deliveries", &deliveries, "residual", &residual,
+				     "redelivered", &redelivered, "totals", &totals, "modes",
+				     &modes),
+			 0);
+	assert_int_equal(deliveries, 16 * 91);
+	assert_int_equal(residual, 15 * 91);
+	assert_int_equal(redelivered, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		assert_null(json_object_get(totals, keys[i]));
+		assert_null(json_object_get(
+			json_object_get(json_array_get(modes, 1), "per_request"), keys[i]));
+	}
+	assert_non_null(json_object_get(totals, "redelivered"));
+	json_decref(document);
+	comparison_free(&comparison);
+}
+
 static void a_change_that_is_not_told_is_left_out(void **state)
 {
 	static const double rates[] = { 100, 200, 300, 400 };
@@ -445,7 +446,7 @@ static void a_change_that_is_not_told_is_left_out(void **state)
 	char *text, *line;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	add_times(&comparison, false, rates, 4);
 	add_times(&comparison, true, rates, 4);
 	document = document_of(&comparison);
@@ -454,7 +455,7 @@ static void a_change_that_is_not_told_is_left_out(void **state)
 	assert_non_null(json_object_get(rate, "untraced"));
 	assert_null(json_object_get(rate, "change"));
 	json_decref(document);
-	text = text_of(&comparison);
+	text = comparison_text(&comparison);
 	line = strstr(text, "change by tracing");
 	assert_non_null(line);
 	*strchrnul(line, '\n') = '\0';
@@ -469,7 +470,7 @@ static void what_cannot_be_divided_is_left_out(void **state)
 	json_t *document, *mode;
 
 	(void)state;
-	begin(&comparison, one_mode, 1);
+	begin_comparison(&comparison, one_mode, 1);
 	document = document_of(&comparison);
 	mode = json_array_get(json_object_get(document, "modes"), 0);
 	assert_non_null(mode);
@@ -484,7 +485,7 @@ static int compare_and_print(void *context)
 {
 	struct comparison comparison;
 	struct sheet sheet = {};
-	int err = comparison_init(&comparison, &load, two_modes, 2);
+	int err = comparison_init(&comparison, &sample_load, two_modes, 2);
 
 	(void)context;
 	comparison.kernel = "6.1.0";
@@ -513,15 +514,16 @@ int main(void)
 		cmocka_unit_test(a_change_needs_a_base),
 		cmocka_unit_test(spreads_that_touch_are_not_apart),
 		cmocka_unit_test(counts_are_those_of_the_traced_runs),
+		cmocka_unit_test(deliveries_of_all_instances_are_added),
 		cmocka_unit_test(one_loss_marks_its_mode),
 		cmocka_unit_test(a_contrast_names_both_ends_and_the_part_that_rose_most),
 		cmocka_unit_test(modes_that_do_the_same_have_no_gap),
-		cmocka_unit_test(a_scan_for_nothing_is_said_with_its_price),
-		cmocka_unit_test(more_calls_are_said_with_the_calls_that_they_are),
-		cmocka_unit_test(the_same_is_called_the_same),
+		cmocka_unit_test(deliveries_stand_under_epoll_only),
+		cmocka_unit_test(what_is_special_about_the_requests_is_said_at_the_top),
 		cmocka_unit_test(a_loss_is_said_at_the_top),
 		cmocka_unit_test(all_modes_with_large_numbers_fit_80_columns),
 		cmocka_unit_test(the_document_has_sums_means_and_spreads),
+		cmocka_unit_test(the_document_tells_deliveries_of_epoll_alone),
 		cmocka_unit_test(a_change_that_is_not_told_is_left_out),
 		cmocka_unit_test(what_cannot_be_divided_is_left_out),
 		cmocka_unit_test(each_allocation_may_fail),

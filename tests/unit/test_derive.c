@@ -24,7 +24,7 @@ static void calls_of_a_wait_are_its_five_outcomes(void **state)
 static void calls_of_accept_epoll_ctl_and_io_are_their_outcomes(void **state)
 {
 	const struct accept_counters accept = { 2, 3, 5, 7, 11, 1000, 1000, 1000 };
-	const struct epoll_ctl_counters ctl = { 2, 3, 5, 7, 1000 };
+	const struct epoll_ctl_counters ctl = { 2, 3, 5, 7, 1000, 1 };
 	const struct io_counters io = {
 		.moved = 2,
 		.bytes = 1000,

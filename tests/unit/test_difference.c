@@ -96,11 +96,13 @@ static int finish(void **state)
 	return 0;
 }
 
+static const struct profile_detail whole = { .per_thread = true };
+
 static struct profile_process *compare(struct fixture *f)
 {
 	profile_free(&f->profile);
-	assert_int_equal(profile_between(&f->profile, &f->first.snapshot, &f->last.snapshot, true),
-			 0);
+	assert_int_equal(
+		profile_between(&f->profile, &f->first.snapshot, &f->last.snapshot, &whole), 0);
 	return f->profile.nr_processes ? f->profile.processes : NULL;
 }
 
@@ -396,6 +398,45 @@ static void a_census_that_was_disturbed_marks_unaccounted_inexact(void **state)
 	assert_string_equal(process->inexact[0].key, "fds.unaccounted");
 }
 
+static void kinds_grow_from_one_census_to_the_next(void **state)
+{
+	struct fixture *f = *state;
+	struct fd_census *before = &add_process(&f->first, TGID, START_NS)->fds;
+	struct fd_census *after = &add_process(&f->last, TGID, START_NS)->fds;
+	const struct profile_fds *fds;
+
+	*before = census(10, 100, 90);
+	*after = census(15, 107, 92);
+	before->kinds[KIND_TIMERFD] = 7;
+	after->kinds[KIND_TIMERFD] = 4;
+	after->close_wait = 13;
+	add_thread(&f->last, TGID, 1);
+	fds = &compare(f)->fds;
+	assert_true(fds->has_growth);
+	assert_int_equal(fds->growth[0], 5);
+	assert_int_equal(fds->growth[KIND_TIMERFD], -3);
+	assert_int_equal(fds->growth[KIND_PIPE], 0);
+	assert_int_equal(fds->close_wait, 13);
+}
+
+static void without_kinds_at_both_ends_nobody_knows_what_grew(void **state)
+{
+	struct fixture *f = *state;
+	struct snapshot_process *after = add_process(&f->last, TGID, START_NS);
+
+	after->fds = census(15, 107, 92);
+	after->is_born_traced = true;
+	add_thread(&f->last, TGID, 1);
+	assert_false(compare(f)->fds.has_growth);
+	add_process(&f->first, TGID, START_NS)->fds = census(10, 100, 90);
+	assert_true(compare(f)->fds.has_growth);
+	f->first.processes[0].fds.has_kinds = false;
+	assert_false(compare(f)->fds.has_growth);
+	f->first.processes[0].fds.has_kinds = true;
+	after->fds.has_kinds = false;
+	assert_false(compare(f)->fds.has_growth);
+}
+
 /* ---- listeners ---- */
 
 static void a_listener_counts_from_the_first_snapshot_on(void **state)
@@ -411,6 +452,10 @@ static void a_listener_counts_from_the_first_snapshot_on(void **state)
 	after->again = 8;
 	before->drops = 100;
 	after->drops = 111;
+	before->delivered = 17;
+	after->delivered = 30;
+	before->delivered_exclusive = 2;
+	after->delivered_exclusive = 13;
 	before->queue_depth_hist[2] = 2;
 	after->queue_depth_hist[2] = 9;
 	after->queue_limit = 511;
@@ -419,6 +464,8 @@ static void a_listener_counts_from_the_first_snapshot_on(void **state)
 	assert_string_equal(row->local, "127.0.0.1:8080");
 	assert_int_equal(row->inode, 7);
 	assert_int_equal(row->again, 5);
+	assert_int_equal(row->delivered, 13);
+	assert_int_equal(row->delivered_exclusive, 11);
 	assert_int_equal(row->drops, 11);
 	assert_int_equal(row->queue_depth_hist[2], 7);
 	assert_int_equal(row->queue_limit, 511);
@@ -531,6 +578,7 @@ static void a_loss_marks_the_keys_it_touches(void **state)
 		{ LOSS_SELECT_SETS, "select.watched" },
 		{ LOSS_TRUNCATED_MESSAGES, "copies.kernel_to_user_bytes" },
 		{ LOSS_LISTENERS, "accept.listeners" },
+		{ LOSS_EVENTS, "epolls" },
 	};
 	struct fixture *f = *state;
 	struct thread *thread = add_thread(&f->last, TGID, 1);
@@ -585,7 +633,7 @@ static int work(void *context)
 	int err;
 
 	profile_free(&f->profile);
-	err = profile_between(&f->profile, &f->first.snapshot, &f->last.snapshot, true);
+	err = profile_between(&f->profile, &f->first.snapshot, &f->last.snapshot, &whole);
 	assert_true(err == 0 || err == -ENOMEM);
 	return err;
 }
@@ -625,6 +673,8 @@ int main(void)
 		TEST(a_forked_child_begins_with_what_it_inherited),
 		TEST(without_a_beginning_nothing_is_said_to_be_unaccounted),
 		TEST(a_census_that_was_disturbed_marks_unaccounted_inexact),
+		TEST(kinds_grow_from_one_census_to_the_next),
+		TEST(without_kinds_at_both_ends_nobody_knows_what_grew),
 		TEST(a_listener_counts_from_the_first_snapshot_on),
 		TEST(a_listener_born_between_counts_from_0_and_one_that_is_gone_is_left_out),
 		TEST(a_child_is_not_blamed_for_drops_before_its_birth),

@@ -194,12 +194,142 @@ static void what_is_not_known_is_left_out(void **state)
 	document = sample_document(&profile);
 	assert_null(at(document, "processes.0.fds.open"));
 	assert_null(at(document, "processes.0.fds.kinds"));
+	assert_null(at(document, "processes.0.fds.close_wait"));
 	assert_null(at(document, "processes.0.fds.unaccounted"));
 	assert_null(at(document, "processes.0.io"));
 	assert_null(at(document, "processes.0.copies.zero_copy_share"));
 	assert_null(at(document, "processes.0.epoll_wait.watched"));
 	assert_non_null(at(document, "processes.0.poll.watched"));
 	json_decref(document);
+	profile_free(&profile);
+}
+
+static void what_an_instance_told_has_every_key_of_the_contract(void **state)
+{
+	static const char *const keys[] = {
+		"instance",
+		"epfd",
+		"threads",
+		"shared_with.1",
+		"registrations.edge",
+		"deliveries.edge",
+		"deliveries.rdhup",
+		"returns",
+		"redelivered",
+		"redelivered_in",
+		"idle_out",
+		"ignored_hangup",
+		"residual",
+		"spurious",
+		"edge_undrained",
+		"edge_accept_left",
+		"phantom",
+		"unattributed",
+		"first_read_ns_hist",
+		"undrained.longest_ns",
+	};
+	struct profile profile;
+	json_t *document, *epoll;
+
+	(void)state;
+	sample_full(&profile);
+	document = sample_document(&profile);
+	epoll = at(document, "processes.0.epolls.0");
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (!at(epoll, keys[i]))
+			fail_msg("%s is missing", keys[i]);
+	}
+	assert_int_equal(number(epoll, "registrations.exclusive"), 59);
+	assert_int_equal(number(epoll, "deliveries.level"),
+			 profile.processes->epolls->counters.deliveries.by.level);
+	assert_null(at(document, "processes.0.epoll_wait.redelivered"));
+	assert_non_null(at(document, "processes.0.poll.redelivered"));
+	json_decref(document);
+	profile_free(&profile);
+}
+
+static void only_so_many_descriptors_are_shown_as_were_asked_for(void **state)
+{
+	struct profile profile;
+	json_t *document, *rows;
+
+	(void)state;
+	sample_full(&profile);
+	document = sample_document(&profile);
+	rows = at(document, "processes.0.descriptors");
+	assert_int_equal(json_array_size(rows), 2);
+	assert_string_equal(json_string_value(at(rows, "0.trigger")), "edge+oneshot");
+	assert_string_equal(json_string_value(at(rows, "0.kind")), "socket");
+	assert_string_equal(json_string_value(at(rows, "1.trigger")), "level");
+	json_decref(document);
+	profile.processes->nr_shown_descriptors = 0;
+	document = sample_document(&profile);
+	assert_null(at(document, "processes.0.descriptors"));
+	json_decref(document);
+	profile_free(&profile);
+}
+
+static void a_finding_names_its_subject(void **state)
+{
+	struct profile profile;
+	json_t *document, *findings;
+
+	(void)state;
+	sample_full(&profile);
+	document = sample_document(&profile);
+	findings = at(document, "findings");
+	assert_int_equal(json_object_size(at(findings, "0.subject")), 0);
+	assert_int_equal(number(findings, "1.subject.instance"), 61);
+	assert_int_equal(number(findings, "2.subject.fd"), 62);
+	assert_string_equal(json_string_value(at(findings, "3.subject.local")), "[::1]:8080");
+	assert_int_equal(number(findings, "4.subject.tid"), 64);
+	assert_string_equal(json_string_value(at(findings, "2.severity")), "problem");
+	assert_string_equal(json_string_value(at(findings, "3.severity")), "hint");
+	json_decref(document);
+	profile_free(&profile);
+}
+
+/* Keys have dots in them, so the path ends above them. */
+static json_t *evidence_as_written(struct profile *profile, double value)
+{
+	json_t *document, *written;
+
+	profile->findings->evidence->value = value;
+	document = sample_document(profile);
+	written = json_object_get(at(document, "findings.0.evidence"), "epolls.edge_undrained");
+	json_incref(written);
+	json_decref(document);
+	return written;
+}
+
+static void evidence_is_whole_where_it_can_be(void **state)
+{
+	static const struct {
+		double value;
+		json_int_t whole;
+	} cases[] = {
+		{ 0, 0 },
+		{ -7, -7 },
+		{ 12345678901.0, 12345678901 },
+		{ 1234567.5, 1234568 },
+		{ 99999.96, 100000 },
+		{ 0.99999999, 1 },
+	};
+	struct profile profile;
+	json_t *written;
+
+	(void)state;
+	sample_full(&profile);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		written = evidence_as_written(&profile, cases[i].value);
+		assert_true(json_is_integer(written));
+		assert_int_equal(json_integer_value(written), cases[i].whole);
+		json_decref(written);
+	}
+	written = evidence_as_written(&profile, 1234.5678);
+	assert_true(json_is_real(written));
+	assert_float_equal(json_real_value(written), 1234.57, 1e-9);
+	json_decref(written);
 	profile_free(&profile);
 }
 
@@ -275,6 +405,10 @@ int main(void)
 		cmocka_unit_test(threads_add_up_to_their_process_in_every_key),
 		cmocka_unit_test(trailing_zeros_of_histograms_are_dropped),
 		cmocka_unit_test(what_is_not_known_is_left_out),
+		cmocka_unit_test(what_an_instance_told_has_every_key_of_the_contract),
+		cmocka_unit_test(only_so_many_descriptors_are_shown_as_were_asked_for),
+		cmocka_unit_test(a_finding_names_its_subject),
+		cmocka_unit_test(evidence_is_whole_where_it_can_be),
 		cmocka_unit_test(names_that_are_no_utf_8_become_question_marks),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test(any_allocation_may_fail),

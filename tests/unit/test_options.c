@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "failing.h"
+#include "model/findings.h"
 #include "options.h"
 
 static int run_nothing(const struct options *options)
@@ -145,6 +146,39 @@ static void what_to_print_is_taken_by_all_that_report(void **state)
 	}
 }
 
+static void the_busiest_descriptors_are_shown_by_live_commands(void **state)
+{
+	(void)state;
+	assert_int_equal(taken("attach -a").nr_descriptors, 0);
+	assert_int_equal(taken("attach -a --fds").nr_descriptors, 10);
+	assert_int_equal(taken("attach --fds -a 3").nr_descriptors, 10);
+	assert_int_equal(taken("attach -a --fds=37").nr_descriptors, 37);
+	assert_int_equal(taken("run --fds=7 -- true").nr_descriptors, 7);
+}
+
+static uint64_t bit_of(const char *id)
+{
+	return 1ULL << (finding_kind_of(id) - finding_kinds);
+}
+
+static void what_to_fail_on_is_a_severity_or_ids(void **state)
+{
+	struct options options = taken("attach -a");
+
+	(void)state;
+	assert_false(options.fail_on_any || options.fail_on_problems || options.fail_on_kinds);
+	options = taken("report --fail-on problem x.json");
+	assert_true(options.fail_on_problems && !options.fail_on_any && !options.fail_on_kinds);
+	options = taken("attach -a --fail-on hint");
+	assert_true(options.fail_on_any);
+	options = taken("run --fail-on herd,tiny-io --fail-on fd-leak -- true");
+	assert_false(options.fail_on_any || options.fail_on_problems);
+	assert_true(options.fail_on_kinds ==
+		    (bit_of("herd") | bit_of("tiny-io") | bit_of("fd-leak")));
+	options = taken("attach -a --fail-on problem,tiny-io");
+	assert_true(options.fail_on_problems && options.fail_on_kinds == bit_of("tiny-io"));
+}
+
 static void the_command_keeps_its_own_options(void **state)
 {
 	struct options options = taken("run --only web -o x -- ./server -p 80 --json");
@@ -183,6 +217,12 @@ static void compare_has_defaults_and_takes_modes(void **state)
 	assert_int_equal(options.size_bytes, 13);
 	assert_int_equal(options.repeats, 2);
 	assert_true(options.json);
+	options = taken("compare --pieces 17 --read-chunk 19");
+	assert_int_equal(options.pieces, 17);
+	assert_int_equal(options.read_chunk, 19);
+	assert_int_equal(options.post_bytes, 0);
+	assert_int_equal(taken("compare --post 23").post_bytes, 23);
+	assert_int_equal(taken("compare --pieces 1000 --post 1000").pieces, 1000);
 }
 
 static void a_wide_scope_gets_larger_tables_unless_told(void **state)
@@ -192,6 +232,8 @@ static void a_wide_scope_gets_larger_tables_unless_told(void **state)
 	assert_int_equal(taken("attach -a --max-threads 7").max_threads, 7);
 	assert_int_equal(taken("run --max-processes 3 -- true").max_processes, 3);
 	assert_int_equal(taken("run --max-listeners 5 -- true").max_listeners, 5);
+	assert_int_equal(taken("run -- true").max_registrations, 65536);
+	assert_int_equal(taken("attach -a --max-registrations 9").max_registrations, 9);
 }
 
 static void wrong_use_is_refused_in_one_sentence(void **state)
@@ -244,6 +286,16 @@ static void wrong_use_is_refused_in_one_sentence(void **state)
 		{ "attach -a --max-threads 0", "--max-threads" },
 		{ "attach -a --max-threads 99999999999", "--max-threads" },
 		{ "attach -a --only x", "--only" },
+		{ "attach -a --max-registrations 0", "--max-registrations" },
+		{ "attach -a --fds=0", "--fds '0'" },
+		{ "attach -a --fds=", "--fds ''" },
+		{ "attach -a --fail-on", "'--fail-on' needs a value" },
+		{ "attach -a --fail-on ''", "no finding ''" },
+		{ "attach -a --fail-on herd,", "no finding ''" },
+		{ "attach -a --fail-on herd,hird", "no finding 'hird'" },
+		{ "report --fail-on Problem x", "no finding 'Problem'" },
+		{ "report --fds x", "'--fds' is no option" },
+		{ "compare --fail-on hint", "'--fail-on' is no option" },
 		{ "run", "run what" },
 		{ "run -o x", "run what" },
 		{ "run -o - -- true", "-o -: use --json" },
@@ -258,6 +310,11 @@ static void wrong_use_is_refused_in_one_sentence(void **state)
 		{ "compare --modes poll,", "''" },
 		{ "compare --connections 0", "--connections" },
 		{ "compare extra", "extra" },
+		{ "compare --post 0", "--post" },
+		{ "compare --read-chunk 0", "--read-chunk" },
+		{ "compare --pieces 65", "--pieces 65: the request" },
+		{ "compare --pieces 8 --post 7", "--pieces 8: the body" },
+		{ "compare --post 7 --size 7", "exclude each other" },
 	};
 
 	(void)state;
@@ -333,6 +390,8 @@ int main(void)
 		cmocka_unit_test(attach_takes_targets_of_every_kind),
 		cmocka_unit_test(interval_count_and_duration_are_seconds),
 		cmocka_unit_test(what_to_print_is_taken_by_all_that_report),
+		cmocka_unit_test(the_busiest_descriptors_are_shown_by_live_commands),
+		cmocka_unit_test(what_to_fail_on_is_a_severity_or_ids),
 		cmocka_unit_test(the_command_keeps_its_own_options),
 		cmocka_unit_test(report_takes_one_file),
 		cmocka_unit_test(compare_has_defaults_and_takes_modes),

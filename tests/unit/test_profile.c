@@ -83,6 +83,21 @@ static void a_name_longer_than_the_kernel_keeps_still_matches(void **state)
 	profile_free(&profile);
 }
 
+static void findings_go_with_their_process(void **state)
+{
+	struct profile profile;
+
+	(void)state;
+	sample_full(&profile);
+	profile.findings[1].tgid = 4712;
+	profile_keep_comm(&profile, "server");
+	assert_int_equal(profile.nr_findings, 4);
+	assert_int_equal(profile.findings[1].subject, SUBJECT_FD);
+	profile_keep_comm(&profile, "nobody");
+	assert_int_equal(profile.nr_findings, 0);
+	profile_free(&profile);
+}
+
 static void a_key_has_one_reason_the_first(void **state)
 {
 	struct profile profile = { .processes = calloc(1, sizeof(struct profile_process)),
@@ -143,6 +158,7 @@ int main(void)
 		cmocka_unit_test(a_loss_is_found_by_its_name),
 		cmocka_unit_test(only_processes_of_the_name_are_kept),
 		cmocka_unit_test(a_name_longer_than_the_kernel_keeps_still_matches),
+		cmocka_unit_test(findings_go_with_their_process),
 		cmocka_unit_test(a_key_has_one_reason_the_first),
 		cmocka_unit_test(the_process_added_last_can_be_dropped),
 		cmocka_unit_test(any_allocation_may_fail),

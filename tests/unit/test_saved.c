@@ -225,6 +225,11 @@ static void what_is_not_known_stays_unknown(void **state)
 	free(process->listeners->local);
 	free(process->listeners);
 	process->listeners = NULL;
+	process->nr_shown_descriptors = 0;
+	free(process->epolls->shared_with);
+	free(process->epolls);
+	process->epolls = NULL;
+	process->nr_epolls = 0;
 	for (int i = -1; i < 2; i++) {
 		struct counters *counters =
 			i < 0 ? &process->counters : &process->threads[i].counters;
@@ -259,6 +264,75 @@ static void every_counter_comes_back(void **state)
 	profile_free(&profile);
 }
 
+static void what_instances_told_comes_back(void **state)
+{
+	struct profile profile, again;
+	char *text;
+
+	(void)state;
+	sample_full(&profile);
+	text = sample_json(&profile);
+	read_text(&again, text);
+	assert_int_equal(again.processes->nr_epolls, 1);
+	assert_memory_equal(&again.processes->epolls->counters,
+			    &profile.processes->epolls->counters, sizeof(struct epoll_counters));
+	assert_int_equal(again.processes->nr_descriptors, 2);
+	assert_int_equal(again.processes->nr_shown_descriptors, 2);
+	assert_int_equal(again.nr_findings, profile.nr_findings);
+	free(text);
+	profile_free(&again);
+	profile_free(&profile);
+}
+
+/* The one before deliveries were counted; its findings were an empty array. */
+static void a_profile_of_the_version_before_is_read(void **state)
+{
+	static const char *const paths[] = { "findings",
+					     "processes.0.epolls",
+					     "processes.0.descriptors",
+					     "processes.0.fds.close_wait",
+					     "processes.0.epoll_ctl.mod_unchanged",
+					     "processes.0.accept.listeners.0.delivered",
+					     "processes.0.threads.0.epoll_ctl.mod_unchanged",
+					     "processes.0.threads.1.epoll_ctl.mod_unchanged" };
+	static const char *const marks[] = { "fds.unaccounted", "epoll_ctl.mod_unchanged",
+					     "accept.listeners.delivered", "fds.close_wait" };
+	json_t *document = full_document();
+	struct profile profile;
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		change(document, paths[i], NULL);
+	text = json_dumps(document, 0);
+	read_text(&profile, text);
+	assert_int_equal(profile.processes->nr_inexact, ARRAY_SIZE(marks));
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+		assert_string_equal(profile.processes->inexact[i].key, marks[i]);
+	assert_int_equal(profile.processes->nr_epolls, 0);
+	assert_int_equal(profile.nr_findings, 0);
+	profile_free(&profile);
+	free(text);
+	json_decref(document);
+}
+
+static void evidence_comes_back_to_the_digit(void **state)
+{
+	static const double values[] = {
+		0,	  -0.5,	       1.0 / 3,	      99999.96,
+		1e15 / 3, 123456789.5, 0.00001234567, 4611686018427387904.0
+	};
+	struct profile profile;
+
+	(void)state;
+	sample_full(&profile);
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		profile.findings->evidence->value = values[i];
+		assert_round_trip(&profile);
+	}
+	profile_free(&profile);
+}
+
 static void a_loss_of_a_later_version_is_kept(void **state)
 {
 	struct profile profile, again;
@@ -286,7 +360,12 @@ static void keys_of_a_later_version_are_passed_over(void **state)
 					     "processes.0.epoll_wait.later",
 					     "processes.0.io.later",
 					     "processes.0.io.read.later",
-					     "processes.0.threads.0.later" };
+					     "processes.0.threads.0.later",
+					     "processes.0.epolls.0.later",
+					     "processes.0.epolls.0.deliveries.later",
+					     "processes.0.descriptors.0.later",
+					     "findings.0.later",
+					     "findings.0.subject.later" };
 	json_t *document = full_document();
 	struct profile profile;
 	char *text;
@@ -584,6 +663,53 @@ static void every_type_is_checked(void **state)
 		{ "processes.0.fds.kinds.epoll", "-1", "processes[0].fds.kinds.epoll is -1" },
 		{ "processes.0.fds.unaccounted", "0.5",
 		  "processes[0].fds.unaccounted is no whole" },
+		{ "processes.0.fds.close_wait", "-1", "processes[0].fds.close_wait is -1" },
+		{ "processes.0.epolls", "{}", "processes[0].epolls is no array" },
+		{ "processes.0.epolls.0", "7", "epolls[0].instance is 0 or missing" },
+		{ "processes.0.epolls.0.instance", "0", "epolls[0].instance is 0 or missing" },
+		{ "processes.0.epolls.0.instance", "-1", "epolls[0].instance is -1" },
+		{ "processes.0.epolls.0.epfd", "2147483648", "epolls[0].epfd is no descriptor" },
+		{ "processes.0.epolls.0.threads", "\"2\"", "epolls[0].threads is no whole" },
+		{ "processes.0.epolls.0.shared_with", "7", "epolls[0].shared_with is no array" },
+		{ "processes.0.epolls.0.shared_with.1", "0", "epolls[0].shared_with is 0" },
+		{ "processes.0.epolls.0.shared_with.1", "null",
+		  "epolls[0].shared_with is no whole" },
+		{ "processes.0.epolls.0.registrations", "[]", "registrations is no object" },
+		{ "processes.0.epolls.0.registrations.level", "-1", "registrations.level is -1" },
+		{ "processes.0.epolls.0.deliveries", "1", "deliveries is no object" },
+		{ "processes.0.epolls.0.deliveries.pri", "1.5", "deliveries.pri is no whole" },
+		{ "processes.0.epolls.0.redelivered", "true", "redelivered is no whole" },
+		{ "processes.0.epolls.0.first_read_ns_hist", "1",
+		  "first_read_ns_hist is no array" },
+		{ "processes.0.epolls.0.undrained", "[]", "undrained is no object" },
+		{ "processes.0.epolls.0.undrained.longest_ns", "-1", "undrained.longest_ns is -1" },
+		{ "processes.0.descriptors", "{}", "processes[0].descriptors is no array" },
+		{ "processes.0.descriptors.1", "[]", "descriptors[1].fd is missing" },
+		{ "processes.0.descriptors.1.fd", "2147483648", "descriptors[1].fd is 2147483648" },
+		{ "processes.0.descriptors.1.kind", "7", "descriptors[1].kind is no string" },
+		{ "processes.0.descriptors.1.kind", "\"tape\"",
+		  "descriptors[1].kind is none that is known" },
+		{ "processes.0.descriptors.1.name", "null", "descriptors[1].name is no string" },
+		{ "processes.0.descriptors.1.trigger", "\"both\"", "descriptors[1].trigger is" },
+		{ "processes.0.descriptors.1.trigger", "{}",
+		  "descriptors[1].trigger is no string" },
+		{ "processes.0.descriptors.1.reads", "-7", "descriptors[1].reads is -7" },
+		{ "findings", "{}", "findings is no array" },
+		{ "findings.0", "1", "findings[0].id is missing" },
+		{ "findings.0.id", "1", "findings[0].id is no string" },
+		{ "findings.0.severity", "\"dire\"", "findings[0].severity is neither" },
+		{ "findings.0.severity", "1", "findings[0].severity is no string" },
+		{ "findings.0.tgid", "-1", "findings[0].tgid is -1" },
+		{ "findings.0.subject", "\"x\"", "findings[0].subject is no object" },
+		{ "findings.1.subject.instance", "\"x\"", "subject.instance is no whole number" },
+		{ "findings.1.subject.fd", "7", "findings[1].subject.fd is a second one" },
+		{ "findings.3.subject.local", "7", "findings[3].subject.local is no string" },
+		{ "findings.0.evidence", "[]", "findings[0].evidence is no object" },
+		{ "findings.0.evidence.x", "\"7\"", "findings[0].evidence.x is no number" },
+		{ "findings.0.evidence.x", "1e300", "findings[0].evidence.x is out of range" },
+		{ "findings.0.evidence.x", "-9223372036854775807", "evidence.x is out of range" },
+		{ "findings.0.message", "[]", "findings[0].message is no string" },
+		{ "findings.0.advice", "0", "findings[0].advice is no string" },
 		{ "processes.0.threads", "{}", "processes[0].threads is no array" },
 		{ "processes.0.threads.0.tid", "-1", "threads[0].tid is -1" },
 		{ "processes.0.threads.0.comm", "1", "threads[0].comm is no string" },
@@ -601,6 +727,8 @@ static void what_must_be_there_is_missed(void **state)
 					     "target",	 "target.all", "start",	    "duration_ns",
 					     "complete", "losses",     "unseen",    "processes" };
 	static const char *const of_process[] = { "tgid", "comm", "exited" };
+	static const char *const of_finding[] = { "id",	      "severity", "tgid",  "subject",
+						  "evidence", "message",  "advice" };
 	char path[64], what[64];
 
 	(void)state;
@@ -613,6 +741,23 @@ static void what_must_be_there_is_missed(void **state)
 		snprintf(what, sizeof(what), "processes[0].%s is missing", of_process[i]);
 		assert_change_refused(path, NULL, what);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(of_finding); i++) {
+		snprintf(path, sizeof(path), "findings.1.%s", of_finding[i]);
+		snprintf(what, sizeof(what), "findings[1].%s is missing", of_finding[i]);
+		assert_change_refused(path, NULL, what);
+	}
+}
+
+static void an_instance_is_a_processes_only_once(void **state)
+{
+	json_t *document = full_document();
+	json_t *epolls = json_object_get(json_array_get(json_object_get(document, "processes"), 0),
+					 "epolls");
+
+	(void)state;
+	json_array_append(epolls, json_array_get(epolls, 0));
+	assert_document_refused(document, "processes[0].epolls has instance 3 twice");
+	json_decref(document);
 }
 
 static void a_histogram_that_is_too_long_is_refused(void **state)
@@ -719,6 +864,9 @@ int main(void)
 		cmocka_unit_test(an_empty_profile_comes_back_to_the_byte),
 		cmocka_unit_test(what_is_not_known_stays_unknown),
 		cmocka_unit_test(every_counter_comes_back),
+		cmocka_unit_test(what_instances_told_comes_back),
+		cmocka_unit_test(a_profile_of_the_version_before_is_read),
+		cmocka_unit_test(evidence_comes_back_to_the_digit),
 		cmocka_unit_test(a_loss_of_a_later_version_is_kept),
 		cmocka_unit_test(keys_of_a_later_version_are_passed_over),
 		cmocka_unit_test(a_key_that_was_left_out_is_marked_inexact),
@@ -734,6 +882,7 @@ int main(void)
 		cmocka_unit_test(what_a_file_cannot_give_is_refused),
 		cmocka_unit_test(every_type_is_checked),
 		cmocka_unit_test(what_must_be_there_is_missed),
+		cmocka_unit_test(an_instance_is_a_processes_only_once),
 		cmocka_unit_test(a_histogram_that_is_too_long_is_refused),
 		cmocka_unit_test(sums_that_contradict_each_other_are_refused),
 		cmocka_unit_test(runs_that_are_none_are_refused),

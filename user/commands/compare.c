@@ -25,9 +25,12 @@ const char compare_examples[] =
 	"  fdscope compare                       select, poll and epoll under one load\n"
 	"  fdscope compare --idle 1000           what do idle connections cost poll?\n"
 	"  fdscope compare --modes epoll-level,epoll-edge,epoll-oneshot\n"
+	"  fdscope compare --post 65536 --read-chunk 4096\n"
+	"                                        what do small reads cost?\n"
 	"  fdscope compare --modes copy,mmap,sendfile,splice --size 65536";
 
-static const char *const default_modes[] = { "select", "poll", "epoll-level", "epoll-edge" };
+static const char *const default_modes[] = { "select", "poll", "epoll-level", "epoll-edge",
+					     "epoll-oneshot" };
 
 #define NR_DEFAULT_MODES (sizeof(default_modes) / sizeof(*default_modes))
 
@@ -108,7 +111,10 @@ static int choose_modes(struct bench *bench)
 		.idle = options->idle,
 		.requests = options->requests,
 		.repeats = options->repeats,
-		.size_bytes = options->size_bytes,
+		.size_bytes = options->post_bytes ? options->post_bytes : options->size_bytes,
+		.is_post = options->post_bytes,
+		.pieces = options->pieces,
+		.read_chunk = options->read_chunk,
 	};
 
 	for (size_t i = 0; i < nr_asked; i++) {

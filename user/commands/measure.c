@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "model/findings.h"
 
 void measure_watch(struct watch *watch, const struct options *options)
 {
@@ -22,10 +23,12 @@ void measure_watch(struct watch *watch, const struct options *options)
 		.nr_intervals = options->nr_intervals,
 		.duration_ns = options->duration_ns,
 		.per_thread = options->per_thread,
+		.nr_descriptors = options->nr_descriptors,
 		.limits = {
 			.threads = options->max_threads,
 			.processes = options->max_processes,
 			.listeners = options->max_listeners,
+			.registrations = options->max_registrations,
 		},
 	};
 }
@@ -67,34 +70,63 @@ static void keep_only(struct profile *profile, const char *name)
 		log_note("--only: no process was named %s at its end; there were %s", name, names);
 }
 
-/* One profile out: 0 or an exit code. */
-static int handle(struct profile *profile, const struct options *options, struct output *output,
-		  bool *is_complete)
+/* What is told of all profiles at the end. */
+struct verdict {
+	bool is_complete;
+	char found[64]; /* id of the first finding that --fail-on asks for; empty: none */
+};
+
+static bool is_asked_for(const struct profile_finding *finding, const struct options *options)
 {
-	if (options->only)
-		keep_only(profile, options->only);
-	*is_complete &= profile_is_complete(profile);
-	return output_profile(output, profile);
+	const struct finding_kind *kind = finding_kind_of(finding->id);
+
+	return options->fail_on_any ||
+	       (options->fail_on_problems && finding->severity == SEVERITY_PROBLEM) ||
+	       (kind && options->fail_on_kinds & 1ULL << (kind - finding_kinds));
+}
+
+static void judge(struct verdict *verdict, const struct profile *profile,
+		  const struct options *options)
+{
+	verdict->is_complete &= profile_is_complete(profile);
+	for (size_t i = 0; i < profile->nr_findings && !verdict->found[0]; i++) {
+		if (is_asked_for(&profile->findings[i], options))
+			snprintf(verdict->found, sizeof(verdict->found), "%s",
+				 profile->findings[i].id);
+	}
+}
+
+/* The exit code of what was measured as it should be. */
+static int code_of(const struct verdict *verdict, const struct options *options)
+{
+	if (options->strict && !verdict->is_complete)
+		return log_fail(EXIT_NO_MEASURE,
+				"something was lost, and --strict was given (losses in "
+				"the report tell what to raise)");
+	if (verdict->found[0])
+		return log_fail(EXIT_NO, "found %s, and --fail-on was given", verdict->found);
+	return 0;
 }
 
 int measure(struct source *source, const struct options *options, struct output *output)
 {
+	struct verdict verdict = { .is_complete = true };
 	struct profile profile;
-	bool is_complete = true;
 	int code = 0, n, status;
 
 	while (!code && (n = source_next(source, &profile)) > 0) {
-		code = handle(&profile, options, output, &is_complete);
+		if (options->only)
+			keep_only(&profile, options->only);
+		judge(&verdict, &profile, options);
+		code = output_profile(output, &profile);
 		profile_free(&profile);
 	}
 	if (!code && n < 0)
 		code = n == -EBADMSG ? EXIT_USAGE : EXIT_NO_MEASURE;
 	if (!code)
 		code = output_finish(output);
-	if (!code && options->strict && !is_complete)
-		code = log_fail(EXIT_NO_MEASURE,
-				"something was lost, and --strict was given (losses in "
-				"the report tell what to raise)");
+	if (!code)
+		code = code_of(&verdict, options);
 	status = source_command_status(source);
 	return status ? status : code;
 }

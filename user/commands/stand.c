@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "commands/stand.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -39,6 +40,38 @@ static uint64_t clock_ns(clockid_t clock)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
+/* ---- command lines ---- */
+
+#define MAX_ARGS   24 /* with the NULL at the end */
+#define NUMBER_LEN 24
+
+struct command_line {
+	const char *args[MAX_ARGS];
+	size_t nr;
+	char numbers[MAX_ARGS / 2][NUMBER_LEN];
+	size_t nr_numbers;
+};
+
+static void put(struct command_line *line, const char *word)
+{
+	assert(line->nr < MAX_ARGS - 1);
+	line->args[line->nr++] = word;
+}
+
+static void put_option(struct command_line *line, const char *option, const char *value)
+{
+	put(line, option);
+	put(line, value);
+}
+
+static void put_number(struct command_line *line, const char *option, uint64_t value)
+{
+	char *number = line->numbers[line->nr_numbers++];
+
+	snprintf(number, NUMBER_LEN, "%llu", (unsigned long long)value);
+	put_option(line, option, number);
+}
+
 /* ---- interruption ---- */
 
 static int interrupted(void)
@@ -65,25 +98,29 @@ static int server_failed(struct run *run, const char *what)
 			words);
 }
 
-static int start_server(struct run *run)
+static void server_command(struct command_line *command, const struct run *run)
 {
 	const struct mode *mode = run->mode;
-	const char *args[] = {
-		run->stand->server_path,
-		"--port",
-		"0",
-		"--mux",
-		mode->mux,
-		"--send",
-		mode->send,
-		mode->trigger ? "--trigger" : NULL,
-		mode->trigger,
-		NULL,
-	};
-	char line[128];
-	int err = program_start(&run->server, "fdscope-server", args);
+	uint32_t read_chunk = run->stand->options->read_chunk;
 
-	if (err)
+	put(command, run->stand->server_path);
+	put_number(command, "--port", 0);
+	put_option(command, "--mux", mode->mux);
+	put_option(command, "--send", mode->send);
+	if (mode->trigger)
+		put_option(command, "--trigger", mode->trigger);
+	if (read_chunk)
+		put_number(command, "--read-chunk", read_chunk);
+}
+
+static int start_server(struct run *run)
+{
+	struct command_line command = {};
+	char line[128];
+	int err;
+
+	server_command(&command, run);
+	if (program_start(&run->server, "fdscope-server", command.args))
 		return EXIT_NO_MEASURE;
 	err = program_read_line(&run->server, line, sizeof(line), START_SECONDS);
 	if (!err && sscanf(line, "listening on 127.0.0.1:%d", &run->port) == 1) {
@@ -221,33 +258,33 @@ static int read_results(struct run *run)
 	return 0;
 }
 
+static void load_command(struct command_line *command, const struct run *run)
+{
+	const struct options *options = run->stand->options;
+
+	put(command, run->stand->load_path);
+	put(command, "--json");
+	put_number(command, "--port", run->port);
+	put_number(command, "--connections", options->connections);
+	put_number(command, "--requests", options->requests);
+	put_number(command, "--idle", options->idle);
+	put_number(command, "--pieces", options->pieces);
+	if (options->post_bytes)
+		put_number(command, "--post", options->post_bytes);
+}
+
 static int run_load(struct run *run)
 {
 	const struct options *options = run->stand->options;
-	char port[16], connections[16], requests[16], idle[16], path[64];
-	const char *args[] = {
-		run->stand->load_path,
-		"--port",
-		port,
-		"--connections",
-		connections,
-		"--requests",
-		requests,
-		"--idle",
-		idle,
-		"--path",
-		path,
-		"--json",
-		NULL,
-	};
+	struct command_line command = {};
+	char path[64];
 	int code;
 
-	snprintf(port, sizeof(port), "%d", run->port);
-	snprintf(connections, sizeof(connections), "%u", options->connections);
-	snprintf(requests, sizeof(requests), "%u", options->requests);
-	snprintf(idle, sizeof(idle), "%u", options->idle);
+	load_command(&command, run);
 	snprintf(path, sizeof(path), "/bytes/%llu", (unsigned long long)options->size_bytes);
-	if (program_start(&run->load, "fdscope-load", args))
+	if (!options->post_bytes)
+		put_option(&command, "--path", path);
+	if (program_start(&run->load, "fdscope-load", command.args))
 		return EXIT_NO_MEASURE;
 	code = wait_for_load(run);
 	return code ? code : read_results(run);
@@ -273,7 +310,7 @@ static int take_profile(struct run *run)
 		return EXIT_NO_MEASURE;
 	run->result->is_complete = profile_is_complete(&profile);
 	if (profile.nr_processes == 1)
-		run->result->counters = profile.processes[0].counters;
+		totals_of(&run->result->totals, &profile.processes[0]);
 	else
 		code = log_fail(EXIT_NO_MEASURE,
 				"compare: %s: the profile is not of the server alone",

@@ -31,7 +31,17 @@
 
 static bool is_unfinished(const struct connection *c)
 {
-	return c->state >= CONNECTION_READY && c->state <= CONNECTION_RECEIVING;
+	return (c->state >= CONNECTION_READY && c->state <= CONNECTION_RECEIVING) ||
+	       (c->state == CONNECTION_CONNECTING && c->answered);
+}
+
+static void hang_up(struct connection *c)
+{
+	if (c->fd >= 0)
+		close(c->fd); /* which also takes it out of the epoll set: it was never dup'ed */
+	c->fd = -1;
+	c->interest = 0;
+	c->sent_ever = 0;
 }
 
 static void connection_close(struct connection *c, struct run *run)
@@ -40,9 +50,7 @@ static void connection_close(struct connection *c, struct run *run)
 		run->nr_connecting--;
 	if (is_unfinished(c))
 		run->nr_unfinished--;
-	if (c->fd >= 0)
-		close(c->fd); /* which also takes it out of the epoll set: it was never dup'ed */
-	c->fd = -1;
+	hang_up(c);
 	c->state = CONNECTION_CLOSED;
 }
 
@@ -178,9 +186,10 @@ static void finish_connect(struct connection *c, struct run *run)
 	} else {
 		c->state = CONNECTION_READY;
 		run->results->connections++;
-		run->nr_unfinished++;
+		run->nr_unfinished += !c->answered;
 	}
-	set_interest(c, run, EPOLLIN);
+	if (set_interest(c, run, EPOLLIN) && c->answered)
+		connection_start(c, run);
 }
 
 /* ---- sending ---- */
@@ -197,12 +206,13 @@ static void pause_after_piece(struct connection *c, struct run *run)
 /* One piece is one write unless the socket's buffer cannot take it whole. */
 static void send_piece(struct connection *c, struct run *run)
 {
-	uint64_t end = request_piece_end(run->request, c->piece);
+	const struct request *request = &c->job->request;
+	uint64_t end = request_piece_end(request, c->piece);
 	struct iovec iov[2];
 	struct msghdr msg = { .msg_iov = iov };
 	ssize_t n;
 
-	msg.msg_iovlen = request_iov(run->request, c->check.phase, c->sent, end, iov);
+	msg.msg_iovlen = request_iov(request, c->check.phase, c->sent, end, iov);
 	n = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 	if (n < 0 && errno != EAGAIN) {
 		fail_errno(c, run, errno, "send");
@@ -219,22 +229,22 @@ static void send_piece(struct connection *c, struct run *run)
 	}
 	if (!set_interest(c, run, EPOLLIN))
 		return;
-	if (c->sent == request_len(run->request))
+	if (c->sent == request_len(request))
 		c->state = CONNECTION_RECEIVING;
 	else
 		pause_after_piece(c, run);
 }
 
 /* 7 is prime to the period: neighbouring connections and requests differ. */
-static unsigned int phase_of(const struct connection *c, const struct run *run)
+static unsigned int phase_of(const struct connection *c)
 {
-	return run->request->body ? (c->idx * 7ull + c->answered) % PATTERN_PERIOD : 0;
+	return c->job->request.body ? (c->idx * 7ull + c->answered) % PATTERN_PERIOD : 0;
 }
 
 static void begin_request(struct connection *c, struct run *run)
 {
 	response_init(&c->response);
-	body_check_init(&c->check, phase_of(c, run));
+	body_check_init(&c->check, phase_of(c));
 	c->sent = 0;
 	c->piece = 0;
 	c->state = CONNECTION_SENDING;
@@ -242,10 +252,38 @@ static void begin_request(struct connection *c, struct run *run)
 	send_piece(c, run);
 }
 
+static void rest(struct connection *c, struct run *run, enum connection_state state)
+{
+	c->state = state;
+	c->rested_ns = clock_now_ns() + run->opts->pause_ms * 1000000ull;
+	c->next_resting = NULL;
+	if (run->resting)
+		run->last_resting->next_resting = c;
+	else
+		run->resting = c;
+	run->last_resting = c;
+}
+
+static void rest_or_begin(struct connection *c, struct run *run)
+{
+	if (run->opts->pause_ms)
+		rest(c, run, CONNECTION_RESTING);
+	else
+		begin_request(c, run);
+}
+
 void connection_start(struct connection *c, struct run *run)
 {
 	if (c->state == CONNECTION_READY)
+		rest_or_begin(c, run);
+}
+
+void connection_rested(struct connection *c, struct run *run)
+{
+	if (c->state == CONNECTION_RESTING)
 		begin_request(c, run);
+	else if (c->state == CONNECTION_AWAY)
+		connection_open(c, run);
 }
 
 /*
@@ -277,11 +315,11 @@ static void verify(struct connection *c, struct run *run)
 		mismatch(c, run, ERROR_STATUS, what);
 		return;
 	}
-	switch (expect_verdict(run->expect, &c->check)) {
+	switch (expect_verdict(&c->job->expect, &c->check)) {
 	case VERDICT_LENGTH:
 		snprintf(what, sizeof(what), "a body of %llu bytes, expected %llu",
 			 (unsigned long long)c->check.length,
-			 (unsigned long long)run->expect->length);
+			 (unsigned long long)c->job->expect.length);
 		mismatch(c, run, ERROR_LENGTH, what);
 		break;
 	case VERDICT_CONTENT:
@@ -306,16 +344,32 @@ static void request_answered(struct connection *c, struct run *run)
 	c->answered++;
 }
 
+/* Closed first and rested then, or opened again at once. */
+static void reconnect(struct connection *c, struct run *run)
+{
+	hang_up(c);
+	if (run->opts->pause_ms)
+		rest(c, run, CONNECTION_AWAY);
+	else
+		connection_open(c, run);
+}
+
 static void next_request(struct connection *c, struct run *run)
 {
-	if (c->answered == run->opts->requests) {
+	bool is_last = c->answered == c->job->requests;
+
+	if (run->opts->reconnects && is_last) {
+		connection_close(c, run);
+	} else if (run->opts->reconnects) {
+		reconnect(c, run);
+	} else if (is_last) {
 		c->state = CONNECTION_DONE;
 		run->nr_unfinished--;
 	} else if (c->response.will_close) {
 		mismatch(c, run, ERROR_CLOSED, "the response before said Connection: close");
 		connection_close(c, run);
 	} else {
-		begin_request(c, run);
+		rest_or_begin(c, run);
 	}
 }
 
@@ -352,7 +406,7 @@ static void take_input(struct connection *c, struct run *run, size_t len)
 		struct span body;
 
 		used += response_parse(&c->response, run->buf + used, len - used, &body);
-		expect_feed(run->expect, &c->check, body.start, body.len);
+		expect_feed(&c->job->expect, &c->check, body.start, body.len);
 		run->results->bytes += body.len;
 	}
 	if (response_is_over(&c->response))
@@ -421,12 +475,14 @@ void connection_event(struct connection *c, struct run *run, uint32_t events)
 {
 	switch (c->state) {
 	case CONNECTION_CLOSED:
+	case CONNECTION_AWAY:
 		break;
 	case CONNECTION_CONNECTING:
 		finish_connect(c, run);
 		break;
 	case CONNECTION_IDLE:
 	case CONNECTION_READY:
+	case CONNECTION_RESTING:
 	case CONNECTION_DONE:
 		receive_unasked(c, run);
 		break;

@@ -7,7 +7,7 @@
 #ifndef LOAD_CONNECTION_H
 #define LOAD_CONNECTION_H
 
-#include "expect.h"
+#include "load.h"
 #include "peer.h"
 #include "response.h"
 
@@ -15,23 +15,26 @@
 #include <stdint.h>
 
 struct options;
-struct request;
 struct results;
 
 /*
  * CLOSED -> CONNECTING -> IDLE                         stays so until the end
- *                      -> READY -> SENDING <-> PAUSED  PAUSED: between two pieces
- *                                    |  ^
- *                                    v  |              next request
- *                                  RECEIVING -> DONE   stays open until the end
+ *                ^     -> READY -> SENDING <-> PAUSED  PAUSED: between two pieces
+ *                |                   |  ^
+ *                |                   v  |              next request
+ *              AWAY <-----------  RECEIVING -> DONE    stays open until the end
  *
- * Any error leads back to CLOSED, for good.
+ * With --pause a connection is RESTING before it is SENDING. With --reconnect it goes AWAY after
+ * each response but the last, and from CONNECTING to where READY leads. Any error leads back to
+ * CLOSED, for good.
  */
 enum connection_state {
 	CONNECTION_CLOSED,
 	CONNECTION_CONNECTING,
 	CONNECTION_IDLE,
 	CONNECTION_READY,
+	CONNECTION_AWAY,
+	CONNECTION_RESTING,
 	CONNECTION_SENDING,
 	CONNECTION_PAUSED,
 	CONNECTION_RECEIVING,
@@ -40,6 +43,9 @@ enum connection_state {
 
 struct connection {
 	struct connection *next_paused;
+	struct connection *next_resting;
+	struct job *job;
+	uint64_t rested_ns; /* when it is, if RESTING or AWAY */
 	uint64_t began_ns;  /* this request: just before its first byte was written */
 	uint64_t answered;  /* requests */
 	uint64_t sent;	    /* bytes of this request */
@@ -58,14 +64,15 @@ struct connection {
 /* What the connections of a run share. */
 struct run {
 	const struct options *opts;
-	const struct request *request;
-	struct expect *expect;
 	struct results *results;
 	struct peer_watch peer;
 	struct connection *paused; /* a list; members that are not PAUSED have left */
-	char *buf;		   /* EXPECT_CHUNK bytes */
-	uint64_t progress_ns;	   /* when a byte or a connection last moved */
-	uint64_t answered_ns;	   /* when a response was last complete */
+	struct connection
+		*resting; /* a queue; members that are neither RESTING nor AWAY have left */
+	struct connection *last_resting;
+	char *buf;	      /* EXPECT_CHUNK bytes */
+	uint64_t progress_ns; /* when a byte or a connection last moved */
+	uint64_t answered_ns; /* when a response was last complete */
 	uint32_t nr_connecting;
 	uint32_t nr_unfinished; /* established, requests still to be answered */
 	int epfd;
@@ -74,7 +81,7 @@ struct run {
 /* Begins to connect; the outcome is seen in c->state when the run's nr_connecting falls. */
 void connection_open(struct connection *c, struct run *run);
 
-/* Sends the first request of a READY connection. */
+/* Sends the first request of a READY connection, or lets it rest before. */
 void connection_start(struct connection *c, struct run *run);
 
 /* What epoll reported. A connection closed earlier in the same batch ignores it. */
@@ -85,6 +92,9 @@ void connection_event(struct connection *c, struct run *run, uint32_t events);
  * calls in a row have found the piece before read. False while it waits on.
  */
 bool connection_resume(struct connection *c, struct run *run);
+
+/* To be called when c->rested_ns has come: the next request, or a new connection for it. */
+void connection_rested(struct connection *c, struct run *run);
 
 /* No progress for too long: an error unless it is closed, idle or done. */
 void connection_give_up(struct connection *c, struct run *run);

@@ -2,7 +2,8 @@
 /*
  * One thread, one epoll set, in this order: idle connections, the others, first requests in the
  * order of the connections, then whatever the server answers first. Nothing is closed before the
- * last response has come, so the server's number of connections is constant meanwhile.
+ * last response has come, so the server's number of connections is constant meanwhile, unless
+ * connections are opened anew for each request.
  */
 #include "load.h"
 
@@ -82,6 +83,18 @@ static void tick(struct run *run)
 	}
 }
 
+/* In the order of their ends: every rest is as long as the others. */
+static void end_rests(struct run *run, uint64_t now)
+{
+	struct connection *c;
+
+	while ((c = run->resting) && c->rested_ns <= now) {
+		run->resting = c->next_resting;
+		run->progress_ns = now;
+		connection_rested(c, run);
+	}
+}
+
 static uint64_t deadline_ns(const struct run *run)
 {
 	return run->progress_ns + run->opts->timeout_s * 1000000000ull;
@@ -90,10 +103,13 @@ static uint64_t deadline_ns(const struct run *run)
 static int wait_ms(const struct run *run)
 {
 	uint64_t now = clock_now_ns();
+	uint64_t until = deadline_ns(run);
 
 	if (run->paused)
 		return TICK_NS / 1000000;
-	return now < deadline_ns(run) ? (deadline_ns(run) - now) / 1000000 + 1 : 0;
+	if (run->resting && run->resting->rested_ns < until)
+		until = run->resting->rested_ns;
+	return now < until ? (until - now) / 1000000 + 1 : 0;
 }
 
 /* -ETIMEDOUT when nothing has moved for as long as --timeout allows. */
@@ -114,6 +130,7 @@ static int turn(struct load *load)
 		load->tick_ns = now;
 		tick(run);
 	}
+	end_rests(run, now);
 	return now >= deadline_ns(run) ? -ETIMEDOUT : 0;
 }
 
@@ -175,7 +192,7 @@ static int load_work(struct load *load)
 	return err == -ETIMEDOUT ? 0 : err;
 }
 
-static int load_init(struct load *load)
+static int load_init(struct load *load, struct job *job, struct job *bulk)
 {
 	const struct options *opts = load->run.opts;
 	uint64_t i;
@@ -190,6 +207,7 @@ static int load_init(struct load *load)
 		load->connections[i].idx = i;
 		load->connections[i].fd = -1;
 		load->connections[i].is_idle = i < opts->idle;
+		load->connections[i].job = i == opts->idle ? bulk : job;
 	}
 	load->run.epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (load->run.epfd < 0)
@@ -199,18 +217,14 @@ static int load_init(struct load *load)
 	return 0;
 }
 
-int load_run(const struct options *opts, const struct request *request, struct expect *expect,
-	     struct results *results)
+int load_run(const struct options *opts, struct job *job, struct job *bulk, struct results *results)
 {
-	struct load load = { .run = { .opts = opts,
-				      .request = request,
-				      .expect = expect,
-				      .results = results,
-				      .peer.diag_fd = -1,
-				      .epfd = -1 } };
+	struct load load = {
+		.run = { .opts = opts, .results = results, .peer.diag_fd = -1, .epfd = -1 }
+	};
 	int err;
 
-	err = load_init(&load);
+	err = load_init(&load, job, bulk);
 	if (!err)
 		err = load_work(&load);
 	peer_watch_close(&load.run.peer);

@@ -13,19 +13,40 @@
  *
  * It shares no source with the server and the tool: it is a witness beside them.
  */
-#include "expect.h"
 #include "load.h"
 #include "options.h"
-#include "request.h"
 #include "results.h"
 
 #include <stdlib.h>
 
-static int run(const struct options *opts, const struct request *request, struct expect *expect)
+static int job_init(struct job *job, const struct options *opts)
+{
+	int err = request_init(&job->request, opts);
+
+	job->requests = opts->requests;
+	return err ? err : expect_init(&job->expect, opts);
+}
+
+static int bulk_init(struct job *bulk, const struct options *opts)
+{
+	struct options as_bulk = *opts;
+
+	as_bulk.post_bytes = opts->bulk_bytes;
+	as_bulk.requests = 1;
+	return job_init(bulk, &as_bulk);
+}
+
+static void job_free(struct job *job)
+{
+	expect_free(&job->expect);
+	request_free(&job->request);
+}
+
+static int run(const struct options *opts, struct job *job, struct job *bulk)
 {
 	static struct results results; /* 58 KiB: too much for a stack */
 
-	if (load_run(opts, request, expect, &results))
+	if (load_run(opts, job, bulk, &results))
 		return EXIT_NO;
 	if (results_print(&results, opts))
 		return EXIT_NO;
@@ -34,16 +55,15 @@ static int run(const struct options *opts, const struct request *request, struct
 
 int main(int argc, char **argv)
 {
-	struct request request = { 0 };
-	struct expect expect = { 0 };
+	struct job job = { 0 }, bulk = { 0 };
 	struct options opts;
 	int status = EXIT_USAGE;
 
 	options_parse(&opts, argc, argv);
-	if (!load_raise_limit(&opts) && !request_init(&request, &opts) &&
-	    !expect_init(&expect, &opts))
-		status = run(&opts, &request, &expect);
-	expect_free(&expect);
-	request_free(&request);
+	if (!load_raise_limit(&opts) && !job_init(&job, &opts) &&
+	    (!opts.has_bulk || !bulk_init(&bulk, &opts)))
+		status = run(&opts, &job, opts.has_bulk ? &bulk : &job);
+	job_free(&bulk);
+	job_free(&job);
 	return status;
 }

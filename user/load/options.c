@@ -21,7 +21,10 @@ enum {
 	KEY_IDLE,
 	KEY_PATH,
 	KEY_POST,
+	KEY_BULK,
 	KEY_PIECES,
+	KEY_PAUSE,
+	KEY_RECONNECT,
 	KEY_LENGTH,
 	KEY_EXPECT_FILE,
 	KEY_HOST,
@@ -38,11 +41,18 @@ static const struct argp_option option_list[] = {
 	  "Further connections, opened first, that only stay open until the end (0)", 0 },
 	{ "path", KEY_PATH, "PATH", 0, "What to GET (/bytes/1024)", 0 },
 	{ "post", KEY_POST, "BYTES", 0, "POST a body of this size to /echo instead", 0 },
+	{ "bulk", KEY_BULK, "BYTES", 0,
+	  "With --post: the first connection posts one body, of this size, instead", 0 },
 	{ "pieces", KEY_PIECES, "K", 0,
 	  "Send each request in K writes: a GET in K parts, a POST with its body in K parts and the "
 	  "head in front of the first. The next part waits until the server has read the one before "
 	  "(1)",
 	  0 },
+	{ "pause", KEY_PAUSE, "MS", 0,
+	  "Let each connection rest so long before each request, and before it is opened anew (0)",
+	  0 },
+	{ "reconnect", KEY_RECONNECT, NULL, 0,
+	  "Close a connection after each response, and open it anew for the next request", 0 },
 	{ "length", KEY_LENGTH, "N", 0,
 	  "Expect bodies of N bytes, instead of the length that is implied", 0 },
 	{ "expect-file", KEY_EXPECT_FILE, "FILE", 0, "Expect this file's content", 0 },
@@ -55,8 +65,8 @@ static const struct argp_option option_list[] = {
 
 static const char doc[] =
 	"A deterministic HTTP/1.1 load: the same requests every time, every response verified.\v"
-	"All connections are open before the first request is sent, are kept alive, and are closed "
-	"together at the end. A response must have status 200 and the right body: for /bytes/N, N "
+	"All connections are open before the first request is sent, are kept alive (but with "
+	"--reconnect), and are closed together at the end. A response must have status 200 and the right body: for /bytes/N, N "
 	"bytes of a to z and 0 to 9 over and over; for POST /echo, what was sent; for any other "
 	"path, the same as the first response's. Percentiles are within 0.4 % (a histogram); "
 	"everything else is exact.\n"
@@ -70,6 +80,8 @@ static const char doc[] =
 	"        one request beside 5000 idle connections\n"
 	"  fdscope-load --port 8080 --post 65536 --pieces 7\n"
 	"        an echo whose body arrives in seven parts\n"
+	"  fdscope-load --port 8080 --requests 500 --reconnect --pause 2\n"
+	"        500 connections, one after the other, one request on each\n"
 	"  fdscope-load --port 8080 --path /logo.png --expect-file www/logo.png\n"
 	"        compare with a file\n";
 
@@ -127,6 +139,14 @@ static void resolve(struct argp_state *state, struct options *opts)
 	freeaddrinfo(info);
 }
 
+static void check_parts(struct argp_state *state, const struct options *opts, uint64_t body_bytes)
+{
+	if (opts->is_post && opts->pieces > 1 && opts->pieces > body_bytes)
+		argp_failure(state, EXIT_USAGE, 0,
+			     "--pieces %u: a body of %llu bytes has fewer parts", opts->pieces,
+			     (unsigned long long)body_bytes);
+}
+
 static void check_together(struct argp_state *state, const struct options *opts)
 {
 	if (!opts->port)
@@ -138,10 +158,16 @@ static void check_together(struct argp_state *state, const struct options *opts)
 	if (opts->is_post && opts->expect_file)
 		argp_failure(state, EXIT_USAGE, 0,
 			     "--post expects what it sent: --expect-file needs --path");
-	if (opts->is_post && opts->pieces > 1 && opts->pieces > opts->post_bytes)
+	if (opts->has_bulk && (!opts->is_post || opts->has_length))
 		argp_failure(state, EXIT_USAGE, 0,
-			     "--pieces %u: a body of %llu bytes has fewer parts", opts->pieces,
-			     (unsigned long long)opts->post_bytes);
+			     "--bulk needs --post, and knows what comes back without --length");
+	if (opts->pause_ms >= opts->timeout_s * 1000)
+		argp_failure(state, EXIT_USAGE, 0,
+			     "--pause %u: must be shorter than --timeout, %u s", opts->pause_ms,
+			     opts->timeout_s);
+	check_parts(state, opts, opts->post_bytes);
+	if (opts->has_bulk)
+		check_parts(state, opts, opts->bulk_bytes);
 }
 
 static error_t parse_one(int key, char *arg, struct argp_state *state)
@@ -166,8 +192,18 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 		opts->post_bytes = number(state, "post", arg, (struct limits){ 0, 1 << 30 });
 		opts->is_post = true;
 		break;
+	case KEY_BULK:
+		opts->bulk_bytes = number(state, "bulk", arg, (struct limits){ 0, 1 << 30 });
+		opts->has_bulk = true;
+		break;
 	case KEY_PIECES:
 		opts->pieces = number(state, "pieces", arg, (struct limits){ 1, 1000000 });
+		break;
+	case KEY_PAUSE:
+		opts->pause_ms = number(state, "pause", arg, (struct limits){ 0, 86400000 });
+		break;
+	case KEY_RECONNECT:
+		opts->reconnects = true;
 		break;
 	case KEY_LENGTH:
 		opts->length = number(state, "length", arg, (struct limits){ 0, INT64_MAX });

@@ -18,14 +18,18 @@ struct options {
 	const char *expect_file; /* NULL: what the path implies */
 	uint64_t requests;	 /* on each connection */
 	uint64_t post_bytes;
+	uint64_t bulk_bytes; /* what the first connection posts instead, once */
 	uint64_t length;
 	uint32_t connections;
 	uint32_t idle;
 	uint32_t pieces;
+	uint32_t pause_ms;
 	uint32_t timeout_s;
 	uint16_t port;
 	bool is_post;
+	bool has_bulk;
 	bool has_length;
+	bool reconnects;
 	bool json;
 };
 

@@ -70,11 +70,12 @@ static void print_latency(const struct latency *lat)
 
 static void print_text(const struct results *res, const struct options *opts)
 {
-	uint64_t asked = opts->connections * opts->requests;
+	uint64_t asked = (opts->connections - opts->has_bulk) * opts->requests + opts->has_bulk;
+	uint64_t connections = opts->reconnects ? asked : opts->connections;
 	int i;
 
-	printf("connections  %u of %u, idle %u of %u\n", res->connections, opts->connections,
-	       res->idle, opts->idle);
+	printf("connections  %llu of %llu, idle %u of %u\n", (unsigned long long)res->connections,
+	       (unsigned long long)connections, res->idle, opts->idle);
 	printf("requests     %llu of %llu\n", (unsigned long long)res->requests,
 	       (unsigned long long)asked);
 	printf("bytes        %llu\n", (unsigned long long)res->bytes);
@@ -119,10 +120,10 @@ static int print_json(const struct results *res)
 	json_t *root;
 	int err = 0;
 
-	root = json_pack("{s:i, s:i, s:I, s:I, s:I, s:f}", "connections", (int)res->connections,
-			 "idle", (int)res->idle, "requests", (json_int_t)res->requests, "bytes",
-			 (json_int_t)res->bytes, "elapsed_ns", (json_int_t)res->elapsed_ns,
-			 "requests_per_second", per_second(res));
+	root = json_pack("{s:I, s:i, s:I, s:I, s:I, s:f}", "connections",
+			 (json_int_t)res->connections, "idle", (int)res->idle, "requests",
+			 (json_int_t)res->requests, "bytes", (json_int_t)res->bytes, "elapsed_ns",
+			 (json_int_t)res->elapsed_ns, "requests_per_second", per_second(res));
 	if (res->latency.count &&
 	    json_object_set_new(root, "latency_ns", json_latency(&res->latency)))
 		err = -ENOMEM;

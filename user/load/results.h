@@ -32,7 +32,7 @@ struct results {
 	uint64_t requests;    /* answered to the last byte, rightly or not */
 	uint64_t bytes;	      /* of bodies received */
 	uint64_t elapsed_ns;  /* first request's first byte to last response's last */
-	uint32_t connections; /* that were established */
+	uint64_t connections; /* that were established */
 	uint32_t idle;
 	uint64_t errors[NR_ERRORS];
 	struct latency latency;

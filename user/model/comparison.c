@@ -28,16 +28,6 @@ void comparison_free(struct comparison *comparison)
 	comparison->nr_modes = 0;
 }
 
-static void add_counts(struct comparison_mode *mode, const struct comparison_run *run)
-{
-	const uint64_t *in = (const uint64_t *)&run->counters;
-	uint64_t *out = (uint64_t *)&mode->counters;
-
-	for (size_t i = 0; i < COUNTERS_WORDS; i++)
-		out[i] += in[i];
-	mode->is_complete &= run->is_complete;
-}
-
 void comparison_add(struct comparison *comparison, size_t mode, const struct comparison_run *run)
 {
 	const struct comparison_load *load = &comparison->load;
@@ -50,7 +40,8 @@ void comparison_add(struct comparison *comparison, size_t mode, const struct com
 	if (!run->is_traced)
 		return;
 	to->requests += (uint64_t)load->connections * load->requests;
-	add_counts(to, run);
+	totals_add(&to->totals, &run->totals);
+	to->is_complete &= run->is_complete;
 }
 
 /* ---- medians and spread ---- */
@@ -115,9 +106,19 @@ bool spreads_are_apart(const struct spread *one, const struct spread *other)
 
 /* ---- counts ---- */
 
+const struct comparison_mode *comparison_mode_named(const struct comparison *comparison,
+						    const char *name)
+{
+	for (size_t i = 0; i < comparison->nr_modes; i++) {
+		if (!strcmp(comparison->modes[i].name, name))
+			return &comparison->modes[i];
+	}
+	return NULL;
+}
+
 double comparison_per_request(const struct comparison_mode *mode, count_fn *count)
 {
-	return mode->requests ? (double)count(&mode->counters) / mode->requests : 0;
+	return mode->requests ? (double)count(&mode->totals) / mode->requests : 0;
 }
 
 struct contrast comparison_contrast(const struct comparison *comparison, count_fn *whole,

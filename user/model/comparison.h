@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fdscope/counters.h>
 #include "model/quantities.h"
 
 enum measure {
@@ -27,13 +26,16 @@ struct comparison_load {
 	uint32_t requests;    /* on each connection that asks */
 	uint32_t repeats;
 	uint64_t size_bytes; /* of each answer */
+	bool is_post;	     /* the request has a body as long, which the answer is */
+	uint32_t pieces;     /* in which a request arrives; 0 or 1: whole */
+	uint32_t read_chunk; /* bytes the server reads at a time; 0: as it likes */
 };
 
 /* One run of the server under the load. */
 struct comparison_run {
 	bool is_traced;
-	bool is_complete;	  /* traced: nothing was lost */
-	struct counters counters; /* traced */
+	bool is_complete;     /* traced: nothing was lost */
+	struct totals totals; /* traced */
 	double measures[MEASURES];
 };
 
@@ -46,8 +48,8 @@ struct comparison_run {
 struct comparison_mode {
 	const char *name; /* borrowed */
 	bool is_complete;
-	uint64_t requests;	  /* of all traced runs */
-	struct counters counters; /* their sum */
+	uint64_t requests;    /* of all traced runs */
+	struct totals totals; /* their sum */
 	double values[2][MEASURES][COMPARISON_REPEATS_MAX];
 	size_t nr[2];
 };
@@ -91,6 +93,10 @@ double spread_share(const struct spread *spread);
 
 /* True if no value of one was seen in the range of the other. */
 bool spreads_are_apart(const struct spread *one, const struct spread *other);
+
+/* NULL if it is not among them. */
+const struct comparison_mode *comparison_mode_named(const struct comparison *comparison,
+						    const char *name);
 
 double comparison_per_request(const struct comparison_mode *mode, count_fn *count);
 

@@ -2,14 +2,14 @@
 /* From two snapshots to a profile: what each process did in between. */
 #include "model/profile.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/array.h"
+#include "model/address.h"
 #include "model/derive.h"
+#include "model/epolls.h"
 #include "model/fields.h"
 #include "model/grouping.h"
 
@@ -162,6 +162,15 @@ static int look_at_now(struct profile_process *process, const struct snapshot_pr
 		"the wait began before the probes were live: at least this long");
 }
 
+/* By how much each kind grew; nobody knows if one of the censuses did not ask. */
+static void compare_kinds(struct profile_fds *fds, const struct fd_census *start,
+			  const struct fd_census *end)
+{
+	fds->has_growth = start && start->has_kinds && end->has_kinds;
+	for (int kind = 0; kind < FD_KINDS && fds->has_growth; kind++)
+		fds->growth[kind] = end->kinds[kind] - start->kinds[kind];
+}
+
 /*
  * open at the end - open at the start is what was opened - closed, unless
  * descriptors came or went by other ways than calls of this process.
@@ -181,6 +190,8 @@ static int compare_fds(struct profile_process *process, const struct snapshot_pr
 	fds->open = end->open;
 	fds->limit = end->limit;
 	memcpy(fds->kinds, end->kinds, sizeof(fds->kinds));
+	fds->close_wait = end->close_wait;
+	compare_kinds(fds, before ? &before->fds : NULL, end);
 	opened = end->opened;
 	closed = end->closed;
 	if (before && before->fds.is_known) {
@@ -199,49 +210,6 @@ static int compare_fds(struct profile_process *process, const struct snapshot_pr
 		return 0;
 	return profile_mark_inexact(process, "fds.unaccounted",
 				    "descriptors were opened and closed while they were counted");
-}
-
-#define LOCAL_LEN (sizeof("unix:@") + sizeof(((struct listener *)0)->path))
-
-/* Writes @len bytes of @text, or those before its end, and returns where they end. */
-static char *put(char *to, const char *text, size_t len)
-{
-	return stpncpy(to, text, strnlen(text, len));
-}
-
-static char *put_port(char *to, uint16_t port)
-{
-	if (port >= 10)
-		to = put_port(to, port / 10);
-	*to = '0' + port % 10;
-	return to + 1;
-}
-
-/* A socket address in words, as in the profile; the caller frees it. */
-static char *local_name(const struct listener *listener)
-{
-	bool is_abstract = listener->path_len && !listener->path[0];
-	char name[LOCAL_LEN] = "unknown", *end = name;
-	size_t len = listener->path_len;
-
-	if (len > sizeof(listener->path))
-		len = sizeof(listener->path);
-	if (listener->family == AF_INET) {
-		inet_ntop(AF_INET, listener->address, name, sizeof(name));
-		end = put_port(stpcpy(name + strlen(name), ":"), listener->port);
-	} else if (listener->family == AF_INET6) {
-		inet_ntop(AF_INET6, listener->address, name + 1, sizeof(name) - 1);
-		name[0] = '[';
-		end = put_port(stpcpy(name + strlen(name), "]:"), listener->port);
-	} else if (listener->family == AF_UNIX && is_abstract) {
-		end = put(stpcpy(name, "unix:@"), listener->path + 1, len - 1);
-	} else if (listener->family == AF_UNIX && len) {
-		end = put(stpcpy(name, "unix:"), listener->path, len);
-	} else {
-		return strdup(name);
-	}
-	*end = '\0';
-	return strdup(name);
 }
 
 static const struct listener *find_listener(const struct snapshot *snapshot,
@@ -285,11 +253,14 @@ static int add_listener(struct profile_process *process, const struct snapshot_l
 		before = &none;
 	row = &grown[process->nr_listeners];
 	memset(row, 0, sizeof(*row));
-	row->local = local_name(&after->counters);
+	row->local = address_of_listener(&after->counters);
 	if (!row->local)
 		return -ENOMEM;
 	row->inode = after->key.inode;
 	row->again = after->counters.again - before->again;
+	row->delivered = after->counters.delivered - before->delivered;
+	row->delivered_exclusive =
+		after->counters.delivered_exclusive - before->delivered_exclusive;
 	row->drops = (uint32_t)(after->counters.drops - drops); /* sk_drops wraps at 2^32 */
 	row->queue_limit = after->counters.queue_limit;
 	for (int i = 0; i < HIST_INT_BUCKETS; i++)
@@ -352,7 +323,7 @@ static int mark_losses(struct profile_process *process, const struct snapshot *l
 
 /* What the process at @subject in the last snapshot's list did. */
 static int difference(struct profile_process *process, const struct interval *interval,
-		      size_t subject, bool per_thread)
+		      size_t subject, const struct profile_detail *detail)
 {
 	const struct snapshot *first = interval->first, *last = interval->last;
 	const struct snapshot_process *after = &last->processes[subject];
@@ -381,7 +352,7 @@ static int difference(struct profile_process *process, const struct interval *in
 		err = compare_listeners(process, first, last);
 	if (!err)
 		err = mark_losses(process, last);
-	if (!err && per_thread)
+	if (!err && detail->per_thread)
 		err = split_threads(process, rows_before, rows_after);
 	return err;
 }
@@ -393,14 +364,15 @@ static bool is_shown(const struct snapshot_process *after, const struct profile_
 	       !counters_is_empty(&process->counters, sizeof(process->counters));
 }
 
-static int compare_all(struct profile *out, const struct interval *interval, bool per_thread)
+static int compare_all(struct profile *out, const struct interval *interval,
+		       const struct profile_detail *detail)
 {
 	for (size_t i = 0; i < interval->last->nr_processes; i++) {
 		struct profile_process *process = &out->processes[out->nr_processes];
 		int err;
 
 		out->nr_processes++; /* owned from here on, half filled or not */
-		err = difference(process, interval, i, per_thread);
+		err = difference(process, interval, i, detail);
 		if (err)
 			return err;
 		for (int cause = 0; cause < THREAD_LOSSES; cause++)
@@ -450,7 +422,7 @@ static int sort_processes(struct profile *profile)
 }
 
 int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
-		    bool per_thread)
+		    const struct profile_detail *detail)
 {
 	struct interval interval;
 	int err;
@@ -465,7 +437,9 @@ int profile_between(struct profile *out, const struct snapshot *first, const str
 		return -ENOMEM;
 	err = interval_make(&interval, first, last);
 	if (!err)
-		err = compare_all(out, &interval, per_thread);
+		err = compare_all(out, &interval, detail);
 	interval_free(&interval);
-	return err ? err : sort_processes(out);
+	if (!err)
+		err = sort_processes(out);
+	return err ? err : epolls_compare(out, first, last, detail->nr_descriptors);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "model/fields.h"
 
+#include <string.h>
+
 #include "model/derive.h"
 
 const char *const wait_names[WAIT_FAMILIES] = {
@@ -24,6 +26,43 @@ const char *const kind_names[FD_KINDS] = {
 	[KIND_OTHER] = "other",	    [KIND_EPOLL] = "epoll", [KIND_EVENTFD] = "eventfd",
 	[KIND_TIMERFD] = "timerfd",
 };
+
+const char *const severity_names[SEVERITY_PROBLEM + 1] = {
+	[SEVERITY_HINT] = "hint",
+	[SEVERITY_PROBLEM] = "problem",
+};
+
+const char *const subject_names[SUBJECT_TID + 1] = {
+	[SUBJECT_INSTANCE] = "instance",
+	[SUBJECT_FD] = "fd",
+	[SUBJECT_LOCAL] = "local",
+	[SUBJECT_TID] = "tid",
+};
+
+/* Bits: edge, oneshot, exclusive. */
+static const char *const trigger_names[8] = {
+	"level",	   "edge",	     "level+oneshot",		"edge+oneshot",
+	"level+exclusive", "edge+exclusive", "level+oneshot+exclusive", "edge+oneshot+exclusive",
+};
+
+const char *trigger_name(const struct profile_descriptor *descriptor)
+{
+	return trigger_names[descriptor->is_edge | descriptor->is_oneshot << 1 |
+			     descriptor->is_exclusive << 2];
+}
+
+bool trigger_from_name(struct profile_descriptor *descriptor, const char *name)
+{
+	for (int bits = 0; bits < 8; bits++) {
+		if (strcmp(name, trigger_names[bits]) != 0)
+			continue;
+		descriptor->is_edge = bits & 1;
+		descriptor->is_oneshot = bits & 2;
+		descriptor->is_exclusive = bits & 4;
+		return true;
+	}
+	return false;
+}
 
 static uint64_t derive_wait_calls(const void *group)
 {
@@ -100,6 +139,7 @@ const struct field wait_fields[] = {
 		"returns with at least one ready descriptor"),
 	STORED(WAIT, timeouts, UNIT_COUNT, "returned 0, the timeout at entry was not zero"),
 	STORED(WAIT, empty_polls, UNIT_COUNT, "returned 0, the timeout at entry was zero"),
+	STORED(WAIT, spins, UNIT_COUNT, "of empty_polls, right after another one"),
 	STORED(WAIT, interrupted, UNIT_COUNT, "ended by a signal"),
 	STORED(WAIT, failed, UNIT_COUNT, "any other error"),
 	STORED(WAIT, immediate, UNIT_COUNT, "wakeups during which the thread did not sleep"),
@@ -111,6 +151,13 @@ const struct field wait_fields[] = {
 	HIST(WAIT, watched_hist, "distribution of descriptors watched"),
 	STORED(WAIT, capacity, UNIT_COUNT, "epoll: sum of maxevents"),
 	STORED(WAIT, saturated, UNIT_COUNT, "epoll: returns with ready == maxevents"),
+	STORED(WAIT, redelivered, UNIT_COUNT,
+	       "poll, select: of ready, no call on it since it was reported last"),
+	STORED(WAIT, redelivered_in, UNIT_COUNT, "poll, select: of redelivered, those to be read"),
+	STORED(WAIT, idle_out, UNIT_COUNT,
+	       "poll, select: of ready, to be written alone, no write since it was reported last"),
+	STORED(WAIT, ignored_hangup, UNIT_COUNT,
+	       "poll, select: of ready, an error or hangup that was reported before"),
 	STORED(WAIT, wait_ns, UNIT_NS, "entry to return"),
 	HIST(WAIT, wait_ns_hist, "distribution of wait_ns"),
 	STORED(WAIT, runqueue_ns, UNIT_NS, "of wait_ns, runnable and waiting for a CPU"),
@@ -125,6 +172,7 @@ const struct field wait_fields[] = {
 const struct field epoll_ctl_fields[] = {
 	STORED(CTL, add, UNIT_COUNT, "registrations made"),
 	STORED(CTL, mod, UNIT_COUNT, "registrations changed"),
+	STORED(CTL, mod_unchanged, UNIT_COUNT, "of mod, with the mask and data held before"),
 	STORED(CTL, del, UNIT_COUNT, "registrations removed"),
 	STORED(CTL, failed, UNIT_COUNT, "calls that failed"),
 	STORED(CTL, in_bytes, UNIT_BYTES, "events copied in, by all operations but DEL"),
@@ -148,6 +196,9 @@ const struct field accept_fields[] = {
 const struct field listener_fields[] = {
 	DERIVED("accepted", UNIT_COUNT, derive_listener_accepted, "connections accepted"),
 	STORED(LISTENER, again, UNIT_COUNT, "accepts that found none"),
+	STORED(LISTENER, delivered, UNIT_COUNT, "times a wait reported it"),
+	STORED(LISTENER, delivered_exclusive, UNIT_COUNT,
+	       "of them, registered with EPOLLEXCLUSIVE"),
 	STORED(LISTENER, queue_limit, UNIT_COUNT, "connections the accept queue holds"),
 	HIST(LISTENER, queue_depth_hist, "queue left behind by each accept"),
 	STORED(LISTENER, drops, UNIT_COUNT, "connections the queue had no room for"),
@@ -187,6 +238,96 @@ const struct field fds_fields[] = {
 	{},
 };
 
+#define CENSUS struct profile_fds
+const struct field census_fields[] = {
+	STORED(CENSUS, close_wait, UNIT_COUNT,
+	       "TCP sockets open though the peer is gone for a second or longer"),
+	{},
+};
+
+#define INSTANCE struct profile_epoll
+const struct field instance_fields[] = {
+	STORED(INSTANCE, instance, UNIT_COUNT, "names the instance, in the whole profile"),
+	STORED(INSTANCE, epfd, UNIT_COUNT, "its descriptor, as last waited on"),
+	STORED(INSTANCE, threads, UNIT_COUNT, "threads that ever returned from a wait on it"),
+	{},
+};
+
+#define TRIGGER struct trigger_counters
+const struct field trigger_fields[] = {
+	STORED(TRIGGER, level, UNIT_COUNT, "level-triggered; with edge, all"),
+	STORED(TRIGGER, edge, UNIT_COUNT, "edge-triggered"),
+	STORED(TRIGGER, oneshot, UNIT_COUNT, "of all, EPOLLONESHOT"),
+	STORED(TRIGGER, exclusive, UNIT_COUNT, "of all, EPOLLEXCLUSIVE"),
+	{},
+};
+
+#define DELIVERY struct delivery_counters
+const struct field delivery_fields[] = {
+	STORED_AS("level", DELIVERY, by.level, UNIT_COUNT, "of level-triggered registrations"),
+	STORED_AS("edge", DELIVERY, by.edge, UNIT_COUNT, "of edge-triggered ones; all the rest"),
+	STORED_AS("oneshot", DELIVERY, by.oneshot, UNIT_COUNT, "of all, EPOLLONESHOT"),
+	STORED_AS("exclusive", DELIVERY, by.exclusive, UNIT_COUNT, "of all, EPOLLEXCLUSIVE"),
+	STORED(DELIVERY, in, UNIT_COUNT, "of all, with EPOLLIN"),
+	STORED(DELIVERY, out, UNIT_COUNT, "of all, with EPOLLOUT"),
+	STORED(DELIVERY, err, UNIT_COUNT, "of all, with EPOLLERR"),
+	STORED(DELIVERY, hup, UNIT_COUNT, "of all, with EPOLLHUP"),
+	STORED(DELIVERY, rdhup, UNIT_COUNT, "of all, with EPOLLRDHUP"),
+	STORED(DELIVERY, pri, UNIT_COUNT, "of all, with EPOLLPRI"),
+	{},
+};
+
+#define EPOLL struct epoll_counters
+const struct field epoll_fields[] = {
+	STORED(EPOLL, returns, UNIT_COUNT, "waits on it that returned, with whatever result"),
+	STORED(EPOLL, redelivered, UNIT_COUNT, "level, no call on it since its last delivery"),
+	STORED(EPOLL, redelivered_in, UNIT_COUNT, "of redelivered, with EPOLLIN"),
+	STORED(EPOLL, idle_out, UNIT_COUNT,
+	       "level, EPOLLOUT alone, no write since its last delivery"),
+	STORED(EPOLL, ignored_hangup, UNIT_COUNT,
+	       "ERR, HUP or an end of stream that the delivery before told already"),
+	STORED(EPOLL, residual, UNIT_COUNT, "level IN, its latest read left something behind"),
+	STORED(EPOLL, spurious, UNIT_COUNT, "IN, the first read or accept after it found nothing"),
+	STORED(EPOLL, edge_undrained, UNIT_COUNT,
+	       "edge IN, not read to the end when the thread waited again"),
+	STORED(EPOLL, edge_accept_left, UNIT_COUNT,
+	       "edge IN of a listener, connections left when the thread waited again"),
+	STORED(EPOLL, phantom, UNIT_COUNT,
+	       "redelivered, the registered number leads to it no more"),
+	STORED(EPOLL, unattributed, UNIT_COUNT,
+	       "events whose data is of no registration, or of several"),
+	HIST(EPOLL, first_read_ns_hist, "distribution of the time from delivery to first read"),
+	{},
+};
+
+#define UNDRAINED struct profile_undrained
+const struct field undrained_fields[] = {
+	STORED(UNDRAINED, descriptors, UNIT_COUNT,
+	       "edge-triggered, with unread bytes nobody is told of any more"),
+	STORED(UNDRAINED, unread_bytes, UNIT_BYTES, "that stand there at the end"),
+	STORED(UNDRAINED, longest_ns, UNIT_NS, "since the delivery that was not drained"),
+	{},
+};
+
+#define DESCRIPTOR struct profile_descriptor
+const struct field descriptor_fields[] = {
+	STORED(DESCRIPTOR, deliveries, UNIT_COUNT, "times a wait reported it"),
+	STORED(DESCRIPTOR, redelivered, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, redelivered_in, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, idle_out, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, ignored_hangup, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, residual, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, spurious, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, edge_undrained, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, phantom, UNIT_COUNT, "of them, as in epolls"),
+	STORED(DESCRIPTOR, reads, UNIT_COUNT, "by whatever number, that moved something"),
+	STORED(DESCRIPTOR, read_bytes, UNIT_BYTES, "by these"),
+	STORED(DESCRIPTOR, write_bytes, UNIT_BYTES, "written, by whatever number"),
+	STORED(DESCRIPTOR, unread_bytes, UNIT_BYTES, "standing on an undrained edge at the end"),
+	STORED(DESCRIPTOR, undrained_ns, UNIT_NS, "for how long"),
+	{},
+};
+
 #define NOW struct profile_now
 const struct field now_fields[] = {
 	STORED(NOW, waiting, UNIT_COUNT, "threads inside a wait at the end"),
@@ -207,10 +348,21 @@ const uint64_t *field_hist(const struct field *field, const void *group)
 	return (const uint64_t *)((const char *)group + field->offset);
 }
 
-bool field_is_for_epoll(const struct field *field)
+bool field_is_for(const struct field *field, enum wait_family family)
 {
-	return field->offset == offsetof(struct wait_counters, capacity) ||
-	       field->offset == offsetof(struct wait_counters, saturated);
+	if (field->derive)
+		return true;
+	switch (field->offset) {
+	case offsetof(struct wait_counters, capacity):
+	case offsetof(struct wait_counters, saturated):
+		return family == WAIT_EPOLL;
+	case offsetof(struct wait_counters, redelivered):
+	case offsetof(struct wait_counters, redelivered_in):
+	case offsetof(struct wait_counters, idle_out):
+	case offsetof(struct wait_counters, ignored_hangup):
+		return family != WAIT_EPOLL;
+	}
+	return true;
 }
 
 bool field_is_of_watched(const struct field *field)

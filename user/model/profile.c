@@ -13,10 +13,14 @@ static const char *const loss_names[LOSSES] = {
 	[LOSS_SELECT_SETS] = "select_sets",
 	[LOSS_TRUNCATED_MESSAGES] = "truncated_messages",
 	[LOSS_LISTENERS] = "listeners",
+	[LOSS_EVENTS] = "events",
 	[LOSS_THREADS] = "threads",
 	[LOSS_PROCESSES] = "processes",
 	[LOSS_OPEN_DESCRIPTORS] = "open_descriptors",
 	[LOSS_ENDED_PROCESSES] = "ended_processes",
+	[LOSS_INSTANCES] = "instances",
+	[LOSS_REGISTRATIONS] = "registrations",
+	[LOSS_DESCRIPTIONS] = "descriptions",
 	[LOSS_PROGRAMS_SKIPPED] = "programs_skipped",
 };
 
@@ -43,9 +47,26 @@ static void process_free(struct profile_process *process)
 	}
 	for (size_t i = 0; i < process->nr_listeners; i++)
 		free(process->listeners[i].local);
+	for (size_t i = 0; i < process->nr_epolls; i++)
+		free(process->epolls[i].shared_with);
+	for (size_t i = 0; i < process->nr_descriptors; i++)
+		free(process->descriptors[i].name);
 	free(process->inexact);
 	free(process->listeners);
+	free(process->epolls);
+	free(process->descriptors);
 	free(process->threads);
+}
+
+static void finding_free(struct profile_finding *finding)
+{
+	for (size_t i = 0; i < finding->nr_evidence; i++)
+		free(finding->evidence[i].key);
+	free(finding->evidence);
+	free(finding->id);
+	free(finding->subject_local);
+	free(finding->message);
+	free(finding->advice);
 }
 
 static void target_free(struct profile_target *target)
@@ -70,7 +91,10 @@ void profile_free(struct profile *profile)
 {
 	for (size_t i = 0; i < profile->nr_processes; i++)
 		process_free(&profile->processes[i]);
+	for (size_t i = 0; i < profile->nr_findings; i++)
+		finding_free(&profile->findings[i]);
 	free(profile->processes);
+	free(profile->findings);
 	others_free(profile->other_losses, profile->nr_other_losses);
 	others_free(profile->other_unseen, profile->nr_other_unseen);
 	target_free(&profile->target);
@@ -140,6 +164,29 @@ int profile_add_unseen(struct profile *profile, const char *name, uint64_t count
 	return add_other(&profile->other_unseen, &profile->nr_other_unseen, name, count);
 }
 
+static bool has_process(const struct profile *profile, uint32_t tgid)
+{
+	for (size_t i = 0; i < profile->nr_processes; i++) {
+		if (profile->processes[i].tgid == tgid)
+			return true;
+	}
+	return false;
+}
+
+/* Findings go with their processes. */
+static void drop_findings_of_nobody(struct profile *profile)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < profile->nr_findings; i++) {
+		if (has_process(profile, profile->findings[i].tgid))
+			profile->findings[kept++] = profile->findings[i];
+		else
+			finding_free(&profile->findings[i]);
+	}
+	profile->nr_findings = kept;
+}
+
 void profile_keep_comm(struct profile *profile, const char *comm)
 {
 	size_t kept = 0;
@@ -153,6 +200,7 @@ void profile_keep_comm(struct profile *profile, const char *comm)
 			process_free(process);
 	}
 	profile->nr_processes = kept;
+	drop_findings_of_nobody(profile);
 }
 
 int profile_mark_inexact(struct profile_process *process, const char *key, const char *reason)

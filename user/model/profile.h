@@ -59,15 +59,69 @@ struct profile_fds {
 	uint64_t limit;
 	uint64_t kinds[FD_KINDS];
 	int64_t unaccounted;
+	/* Not in the document: what findings look at. */
+	bool has_growth;
+	int64_t growth[FD_KINDS]; /* of kinds, over the interval */
+	uint64_t close_wait; /* TCP sockets whose peer is gone for a second or longer, still open */
 };
 
 struct profile_listener {
 	uint64_t inode;
 	char *local;
 	uint64_t again;
+	uint64_t delivered;
+	uint64_t delivered_exclusive;
 	uint64_t queue_limit;
 	uint64_t drops;
 	uint64_t queue_depth_hist[HIST_INT_BUCKETS];
+};
+
+/* Edge-triggered registrations that hold unread bytes nobody is told of any more, at the end. */
+struct profile_undrained {
+	uint64_t descriptors;
+	uint64_t unread_bytes;
+	uint64_t longest_ns; /* since the delivery that was not drained */
+};
+
+/* An epoll instance, as one process used it. */
+struct profile_epoll {
+	uint64_t instance; /* unique in the profile, from 1 */
+	uint64_t epfd;
+	uint64_t threads; /* that returned from a wait on it */
+	uint32_t *shared_with;
+	size_t nr_shared_with;
+	struct trigger_counters registrations; /* of the instance, at the end */
+	struct profile_undrained undrained;    /* of the instance, at the end */
+	struct epoll_counters counters;
+};
+
+/*
+ * A registration, as the process that was told of it last sees it. All that did
+ * something in the interval and still stand at its end; the document shows the
+ * busiest, if asked to.
+ */
+struct profile_descriptor {
+	uint64_t fd;
+	uint32_t kind; /* enum fd_kind */
+	char *name;
+	uint64_t instance; /* as in struct profile_epoll */
+	bool is_edge, is_oneshot, is_exclusive;
+	bool is_listener;
+	uint64_t deliveries;
+	uint64_t redelivered;
+	uint64_t redelivered_in;
+	uint64_t idle_out;
+	uint64_t ignored_hangup;
+	uint64_t residual;
+	uint64_t spurious;
+	uint64_t edge_undrained;
+	uint64_t phantom;
+	uint64_t
+		reads; /* calls that moved something; of the open file description, like the bytes */
+	uint64_t read_bytes;
+	uint64_t write_bytes;
+	uint64_t unread_bytes; /* standing on an undrained edge at the end, else 0 */
+	uint64_t undrained_ns; /* for how long */
 };
 
 struct profile_thread {
@@ -88,8 +142,46 @@ struct profile_process {
 	struct profile_fds fds;
 	struct profile_listener *listeners;
 	size_t nr_listeners;
+	struct profile_epoll *epolls;
+	size_t nr_epolls;
+	struct profile_descriptor *descriptors; /* the busiest first */
+	size_t nr_descriptors;
+	size_t nr_shown_descriptors; /* how many of them the document shows */
 	struct profile_thread *threads;
 	size_t nr_threads;
+};
+
+enum severity {
+	SEVERITY_HINT,
+	SEVERITY_PROBLEM,
+};
+
+/* What a finding is about, besides its process. */
+enum subject {
+	SUBJECT_PROCESS, /* the process alone */
+	SUBJECT_INSTANCE,
+	SUBJECT_FD,
+	SUBJECT_LOCAL,
+	SUBJECT_TID,
+};
+
+struct evidence {
+	char *key; /* dotted, by the names of the profile */
+	double value;
+};
+
+/* A known mistake, found. All strings are owned by the profile. */
+struct profile_finding {
+	char *id;
+	enum severity severity;
+	uint32_t tgid;
+	enum subject subject;
+	uint64_t subject_number; /* instance, fd or tid */
+	char *subject_local;	 /* SUBJECT_LOCAL, else NULL */
+	struct evidence *evidence;
+	size_t nr_evidence;
+	char *message;
+	char *advice;
 };
 
 struct profile {
@@ -108,6 +200,8 @@ struct profile {
 	size_t nr_other_unseen;
 	struct profile_process *processes;
 	size_t nr_processes;
+	struct profile_finding *findings; /* the worst first */
+	size_t nr_findings;
 };
 
 void profile_free(struct profile *profile);
@@ -115,18 +209,23 @@ void profile_free(struct profile *profile);
 /* True if nothing was lost. */
 bool profile_is_complete(const struct profile *profile);
 
+/* What a profile holds only if it is asked for. */
+struct profile_detail {
+	bool per_thread;       /* the threads of each process */
+	size_t nr_descriptors; /* how many descriptors of each process the document shows */
+};
+
 /*
  * Fills in losses, unseen, duration and processes of @out, which is zeroed or
- * holds the rest already, from what came between @first and @last. With
- * @per_thread, the threads of each process as well. 0 or -ENOMEM.
+ * holds the rest already, from what came between @first and @last. 0 or -ENOMEM.
  */
 int profile_between(struct profile *out, const struct snapshot *first, const struct snapshot *last,
-		    bool per_thread);
+		    const struct profile_detail *detail);
 
 /* Drops the process added last. */
 void profile_drop_last(struct profile *profile);
 
-/* Drops the processes whose comm is not @comm. */
+/* Drops the processes whose comm is not @comm, and what was found of them. */
 void profile_keep_comm(struct profile *profile, const char *comm);
 
 /* Adds a reason, copying both, unless @key has one; 0 or -ENOMEM. */

@@ -12,6 +12,9 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot->processes);
 	pair_map_free(&snapshot->by_process);
 	free(snapshot->listeners);
+	free(snapshot->instances);
+	free(snapshot->uses);
+	free(snapshot->registrations);
 	memset(snapshot, 0, sizeof(*snapshot));
 }
 

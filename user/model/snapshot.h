@@ -22,7 +22,8 @@ struct fd_census {
 	uint64_t open;
 	uint64_t kinds[FD_KINDS];
 	uint64_t limit;
-	uint64_t opened; /* by the process's threads up to the moment of the census */
+	uint64_t close_wait; /* with kinds: TCP sockets whose peer is long gone */
+	uint64_t opened;     /* by the process's threads up to the moment of the census */
 	uint64_t closed;
 };
 
@@ -45,6 +46,31 @@ struct snapshot_listener {
 	struct listener counters;
 };
 
+/* What the registrations of one instance come to; it may have ended with its last holder. */
+struct snapshot_instance {
+	uint32_t instance; /* names it in every snapshot of the same observer */
+	struct trigger_counters registrations;
+};
+
+/*
+ * What one process did on one instance: the sum over its threads, ended ones
+ * included, cumulative. instance, tgid and start_ns name it for ever.
+ */
+struct snapshot_use {
+	uint32_t instance;
+	uint32_t tgid;
+	uint64_t start_ns;
+	uint64_t epfd;
+	uint64_t threads; /* that ever returned from a wait on it */
+	struct epoll_counters counters;
+};
+
+/* A registration that stands, with the open file description behind it. */
+struct snapshot_registration {
+	struct registration registration; /* born_ns names it in every snapshot */
+	struct description description;	  /* zeroed if not known */
+};
+
 struct snapshot {
 	uint64_t taken_ns; /* CLOCK_MONOTONIC */
 	uint64_t live_ns;  /* since when the probes are live */
@@ -55,6 +81,12 @@ struct snapshot {
 	struct pair_map by_process; /* tgid and start_ns to the index in processes */
 	struct snapshot_listener *listeners;
 	size_t nr_listeners;
+	struct snapshot_instance *instances;
+	size_t nr_instances;
+	struct snapshot_use *uses;
+	size_t nr_uses;
+	struct snapshot_registration *registrations;
+	size_t nr_registrations;
 	bool is_torn; /* threads kept ending, or accepting, while it was taken */
 	uint64_t losses[LOSSES];
 	uint64_t unseen[UNSEENS];

@@ -170,8 +170,9 @@ int json_writer_print(struct json_writer *json, FILE *out, bool one_line)
 	size_t flags = one_line ? JSON_COMPACT : JSON_INDENT(2);
 	int err = json->has_failed ? -ENOMEM : 0;
 
-	if (!err && (json_dumpf(json->document, out, flags | JSON_REAL_PRECISION(6)) ||
-		     fputc('\n', out) == EOF))
+	if (!err &&
+	    (json_dumpf(json->document, out, flags | JSON_REAL_PRECISION(WRITER_REAL_DIGITS)) ||
+	     fputc('\n', out) == EOF))
 		err = errno ? -errno : -EIO;
 	json_decref(json->document);
 	json->document = NULL;

@@ -22,11 +22,13 @@ static void put_clean(const char *text, size_t len, FILE *out)
 
 static void print_title(const struct item *item, FILE *out)
 {
-	int room = WIDTH - (int)strlen(item->label);
+	int left = strlen(item->label), right = item->text ? strlen(item->text) : 0;
 
-	put_clean(item->label, strlen(item->label), out);
-	if (item->text && *item->text && room > (int)strlen(item->text))
-		fprintf(out, "%*s", room, item->text);
+	put_clean(item->label, left, out);
+	if (right && left + right < WIDTH) {
+		fprintf(out, "%*s", WIDTH - left - right, "");
+		put_clean(item->text, right, out);
+	}
 	fputc('\n', out);
 }
 

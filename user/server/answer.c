@@ -152,6 +152,23 @@ static void answer_echo(struct answer *answer, struct http_piece body)
 	};
 }
 
+/* copy-where-sendfile-fits: as those do that do not trust bodies to memory. */
+static void answer_echo_from_file(struct answer *answer, struct stats *stats,
+				  struct http_piece body)
+{
+	int fd = call_memfd(stats, "fdscope-server echo");
+	ssize_t n = fd < 0 ? fd : call_write(stats, fd, KIND_FILE, body.data, body.len);
+
+	if (n < 0 || (size_t)n < body.len) {
+		call_close(stats, fd);
+		answer_error(answer, 503);
+		return;
+	}
+	answer->status = 200;
+	answer->len = body.len;
+	answer->content = (struct content){ .fd = fd, .size = body.len };
+}
+
 void answer_make(struct answer *answer, const struct server *server, struct stats *stats,
 		 const struct http_request *request, struct http_piece body)
 {
@@ -163,6 +180,8 @@ void answer_make(struct answer *answer, const struct server *server, struct stat
 	*answer = (struct answer){ .content = CONTENT_NONE };
 	if (resource == RESOURCE_BYTES)
 		answer_bytes(answer, server, path + strlen(BYTES_PREFIX));
+	else if (resource == RESOURCE_ECHO && server->opts->fault == FAULT_COPY_WHERE_SENDFILE_FITS)
+		answer_echo_from_file(answer, stats, body);
 	else if (resource == RESOURCE_ECHO)
 		answer_echo(answer, body);
 	else

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -243,6 +244,16 @@ int call_memfd(struct stats *stats, const char *name)
 int call_signalfd(struct stats *stats, const sigset_t *signals)
 {
 	return count_open(stats, signalfd(-1, signals, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+int call_eventfd(struct stats *stats, unsigned int count)
+{
+	return count_open(stats, eventfd(count, EFD_NONBLOCK | EFD_CLOEXEC));
+}
+
+int call_dup(struct stats *stats, int fd)
+{
+	return count_open(stats, fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }
 
 void call_close(struct stats *stats, int fd)

@@ -46,6 +46,8 @@ int call_open(struct stats *stats, const char *path, int flags);
 int call_open_beneath(struct stats *stats, int root_fd, const char *path, int flags);
 int call_memfd(struct stats *stats, const char *name);
 int call_signalfd(struct stats *stats, const sigset_t *signals);
+int call_eventfd(struct stats *stats, unsigned int count);
+int call_dup(struct stats *stats, int fd);
 void call_close(struct stats *stats, int fd);
 
 /* What the profile calls the file behind @fd. */

@@ -26,6 +26,11 @@
 /* One turn's share, so that a greedy peer cannot keep the others waiting. */
 #define TURN_REQUESTS 32
 #define TURN_BYTES    (1 << 20)
+/*
+ * greedy-connection: about 10 ms. After them there is more to read, so that it
+ * is the first in its batch again, and the others in that batch wait.
+ */
+#define GREEDY_READS 8192
 /* How much of what a refused peer still sends is read before we hang up. */
 #define LINGER_BYTES_MAX (64 << 20)
 #define BODY_FIRST_SIZE	 4096
@@ -53,6 +58,7 @@ struct conn {
 	size_t rest_len;
 	uint64_t lingered_bytes;
 	enum conn_state state;
+	bool is_forsaken; /* ignored-hangup: the peer is gone, and nothing is waited for */
 };
 
 struct turn {
@@ -76,6 +82,11 @@ static const struct options *options_of(const struct conn *conn)
 	return conn->service->server->opts;
 }
 
+static enum fault fault_of(const struct conn *conn)
+{
+	return options_of(conn)->fault;
+}
+
 static void free_exchange(struct conn *conn)
 {
 	struct exchange *exchange = conn->exchange;
@@ -88,12 +99,28 @@ static void free_exchange(struct conn *conn)
 	conn->exchange = NULL;
 }
 
+/* The file outlives its descriptor, and so does its registration. */
+static void keep_duplicate(struct service *service, int fd)
+{
+	call_close(service->stats, service->kept);
+	service->kept = call_dup(service->stats, fd);
+}
+
+static void end_watch(struct loop *loop, struct conn *conn)
+{
+	if (fault_of(conn) == FAULT_FD_LEAK && !loop_remove(loop, &conn->watch))
+		return;
+	if (fault_of(conn) == FAULT_PHANTOM_EVENT)
+		keep_duplicate(conn->service, conn->watch.fd);
+	loop_close(loop, &conn->watch);
+}
+
 static void conn_close(struct loop *loop, struct watch *watch)
 {
 	struct conn *conn = (struct conn *)watch;
 
 	free_exchange(conn);
-	loop_close(loop, watch);
+	end_watch(loop, conn);
 	free(conn->rest);
 	free(conn);
 }
@@ -106,9 +133,21 @@ static void conn_close(struct loop *loop, struct watch *watch)
  */
 static unsigned int reads_per_turn(const struct conn *conn, unsigned int ready)
 {
-	if (!(ready & (READY_IN | READY_ERROR)))
+	if (!(ready & (READY_IN | READY_ERROR)) || conn->is_forsaken)
 		return 0;
+	if (fault_of(conn) == FAULT_EDGE_UNDRAINED)
+		return 1;
+	if (fault_of(conn) == FAULT_GREEDY_CONNECTION)
+		return GREEDY_READS;
 	return options_of(conn)->trigger == TRIGGER_EDGE ? UINT_MAX : 1;
+}
+
+static enum verdict end_of_input(struct conn *conn)
+{
+	if (fault_of(conn) != FAULT_IGNORED_HANGUP || shutdown(conn->watch.fd, SHUT_WR))
+		return CLOSE;
+	conn->is_forsaken = true;
+	return AWAIT_INPUT;
 }
 
 static enum verdict read_input(struct conn *conn, struct turn *turn)
@@ -128,7 +167,7 @@ static enum verdict read_input(struct conn *conn, struct turn *turn)
 	if (n == -EINTR)
 		return GO_ON;
 	if (n <= 0)
-		return CLOSE;
+		return n ? CLOSE : end_of_input(conn);
 	turn->bytes_left -= (uint64_t)n < turn->bytes_left ? (uint64_t)n : turn->bytes_left;
 	turn->at = service->scratch;
 	turn->end = service->scratch + n;
@@ -396,9 +435,24 @@ static unsigned int interest_after(const struct conn *conn, enum verdict verdict
 {
 	bool has_work = conn->rest || conn->state == CONN_INTERIM || conn->state == CONN_REPLY;
 
+	if (conn->is_forsaken)
+		return 0;
+	if (fault_of(conn) == FAULT_IDLE_WRITE_INTEREST)
+		return WANT_IN | WANT_OUT;
 	if (verdict == AWAIT_ROOM || (verdict == YIELD && has_work))
 		return WANT_OUT;
 	return WANT_IN;
+}
+
+/* ctl-churn: by two calls what mostly needs none. */
+static int want(struct loop *loop, struct conn *conn, unsigned int interest)
+{
+	int err;
+
+	if (fault_of(conn) != FAULT_CTL_CHURN)
+		return loop_want(loop, &conn->watch, interest);
+	err = loop_remove(loop, &conn->watch);
+	return err ? err : loop_add(loop, &conn->watch, interest);
 }
 
 static void settle(struct conn *conn, const struct turn *turn, enum verdict verdict)
@@ -414,7 +468,7 @@ static void settle(struct conn *conn, const struct turn *turn, enum verdict verd
 	if (verdict == YIELD && options_of(conn)->trigger == TRIGGER_EDGE)
 		conn->watch.needs_arming = true;
 	interest = interest_after(conn, verdict) | trigger_bits(options_of(conn));
-	if (loop_want(loop, &conn->watch, interest))
+	if (want(loop, conn, interest))
 		conn_close(loop, &conn->watch);
 }
 
@@ -425,12 +479,13 @@ static void settle(struct conn *conn, const struct turn *turn, enum verdict verd
 static void conn_ready(struct loop *loop, struct watch *watch, unsigned int ready)
 {
 	struct conn *conn = (struct conn *)watch;
+	bool is_greedy = fault_of(conn) == FAULT_GREEDY_CONNECTION;
 	struct turn turn = {
 		.at = conn->rest + conn->rest_at,
 		.end = conn->rest + conn->rest_len,
-		.bytes_left = TURN_BYTES,
+		.bytes_left = is_greedy ? UINT64_MAX : TURN_BYTES,
 		.reads_left = reads_per_turn(conn, ready),
-		.requests_left = TURN_REQUESTS,
+		.requests_left = is_greedy ? UINT_MAX : TURN_REQUESTS,
 	};
 	enum verdict verdict;
 
@@ -482,6 +537,7 @@ int service_init(struct service *service, const struct server *server, struct lo
 		.loop = loop,
 		.stats = loop_stats(loop),
 		.scratch = malloc(server->opts->read_chunk),
+		.kept = -1,
 	};
 	sender_init(&service->sender, server->opts->send, service->stats);
 	return service->scratch ? 0 : -ENOMEM;
@@ -489,6 +545,7 @@ int service_init(struct service *service, const struct server *server, struct lo
 
 void service_close(struct service *service)
 {
+	call_close(service->stats, service->kept);
 	sender_close(&service->sender);
 	free(service->scratch);
 }

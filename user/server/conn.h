@@ -16,6 +16,7 @@ struct service {
 	struct stats *stats;
 	struct sender sender;
 	char *scratch; /* --read-chunk bytes, for one read */
+	int kept;      /* phantom-event: the duplicate of a connection; -1: none */
 };
 
 /* 0 or -errno. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The epoll mux: one instance per loop, and how many descriptors it holds,
- * because the kernel does not tell the owner.
+ * because the kernel does not tell the owner. On purpose (shared-level-epoll)
+ * several muxes can have one instance: each a thread's, to wait with.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@ struct mux {
 	struct stats *stats;
 	struct epoll_event *raw;
 	struct event *events;
-	uint64_t nr_watched;
+	struct mux *origin;	     /* whose instance it is: this one's, unless shared */
+	_Atomic uint64_t nr_watched; /* of the origin; others that share it look at it */
 	int epfd;
 	int max_events;
 };
@@ -22,37 +24,58 @@ static void epoll_close(struct mux *mux)
 {
 	if (!mux)
 		return;
-	call_close(mux->stats, mux->epfd);
+	if (mux->origin == mux)
+		call_close(mux->stats, mux->epfd);
 	free(mux->events);
 	free(mux->raw);
 	free(mux);
 }
 
-static int epoll_open(struct mux **out, const struct options *opts, struct stats *stats)
+static struct mux *mux_new(int max_events, struct stats *stats)
 {
 	struct mux *mux = calloc(1, sizeof(*mux));
+
+	if (!mux)
+		return NULL;
+	mux->stats = stats;
+	mux->epfd = -1;
+	mux->max_events = max_events;
+	mux->raw = calloc(max_events, sizeof(*mux->raw));
+	mux->events = calloc(max_events, sizeof(*mux->events));
+	if (mux->raw && mux->events)
+		return mux;
+	epoll_close(mux);
+	return NULL;
+}
+
+static int epoll_open(struct mux **out, const struct options *opts, struct stats *stats)
+{
+	struct mux *mux = mux_new(opts->max_events, stats);
 	int err;
 
 	if (!mux)
 		return -ENOMEM;
-	mux->stats = stats;
-	mux->max_events = opts->max_events;
+	mux->origin = mux;
 	mux->epfd = call_epoll_create(stats);
 	if (mux->epfd < 0) {
 		err = mux->epfd;
-		goto fail;
-	}
-	mux->raw = calloc(mux->max_events, sizeof(*mux->raw));
-	mux->events = calloc(mux->max_events, sizeof(*mux->events));
-	if (!mux->raw || !mux->events) {
-		err = -ENOMEM;
-		goto fail;
+		epoll_close(mux);
+		return err;
 	}
 	*out = mux;
 	return 0;
-fail:
-	epoll_close(mux);
-	return err;
+}
+
+static int epoll_share(struct mux **out, struct mux *origin, struct stats *stats)
+{
+	struct mux *mux = mux_new(origin->max_events, stats);
+
+	*out = mux;
+	if (!mux)
+		return -ENOMEM;
+	mux->origin = origin;
+	mux->epfd = origin->epfd;
+	return 0;
 }
 
 static uint32_t epoll_mask(unsigned int interest)
@@ -81,16 +104,25 @@ static int epoll_del(struct mux *mux, uint64_t tag)
 	return err;
 }
 
-static int epoll_mod(struct mux *mux, uint64_t tag, unsigned int interest)
+/* An exclusive registration cannot be modified (epoll_ctl(2)). */
+static int make_anew(struct mux *mux, uint64_t tag, unsigned int interest)
+{
+	int err = epoll_del(mux, tag);
+
+	return err ? err : epoll_add(mux, tag, interest);
+}
+
+static int epoll_mod(struct mux *mux, uint64_t tag, unsigned int held, unsigned int interest)
 {
 	struct epoll_event event = { .events = epoll_mask(interest), .data.u64 = tag };
 	int err;
 
-	if (!(interest & WANT_EXCLUSIVE))
-		return call_epoll_ctl(mux->stats, mux->epfd, EPOLL_CTL_MOD, tag_fd(tag), &event);
-	/* An exclusive registration cannot be modified (epoll_ctl(2)): made anew. */
-	err = epoll_del(mux, tag);
-	return err ? err : epoll_add(mux, tag, interest);
+	if (interest & WANT_EXCLUSIVE)
+		return make_anew(mux, tag, interest);
+	err = call_epoll_ctl(mux->stats, mux->epfd, EPOLL_CTL_MOD, tag_fd(tag), &event);
+	/* A oneshot is armed again only when it has fired, and then it held nothing. */
+	mux->stats->ctl.mod_unchanged += !err && interest == held && !(interest & WANT_ONESHOT);
+	return err;
 }
 
 /* The last close of a file takes it out of every instance (epoll(7), Q6). */
@@ -109,7 +141,7 @@ static unsigned int readiness(uint32_t events)
 static int epoll_wait_once(struct mux *mux, int timeout_ms, const struct event **events)
 {
 	int n = call_epoll_wait(mux->stats, mux->epfd, mux->raw, mux->max_events, timeout_ms,
-				mux->nr_watched);
+				mux->origin->nr_watched);
 
 	for (int i = 0; i < n; i++)
 		mux->events[i] = (struct event){ .tag = mux->raw[i].data.u64,
@@ -121,6 +153,7 @@ static int epoll_wait_once(struct mux *mux, int timeout_ms, const struct event *
 const struct mux_ops epoll_mux = {
 	.open = epoll_open,
 	.close = epoll_close,
+	.share = epoll_share,
 	.add = epoll_add,
 	.mod = epoll_mod,
 	.del = epoll_del,

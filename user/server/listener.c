@@ -24,6 +24,11 @@ static const struct options *options_of(const struct listener *listener)
 	return listener->service->server->opts;
 }
 
+static enum fault fault_of(const struct listener *listener)
+{
+	return options_of(listener)->fault;
+}
+
 static void resume(void *arg)
 {
 	struct listener *listener = arg;
@@ -40,8 +45,11 @@ static void resume(void *arg)
 static void pause_accepting(struct listener *listener)
 {
 	struct loop *loop = listener->service->loop;
-	int err = loop_remove(loop, &listener->watch);
+	int err;
 
+	if (fault_of(listener) == FAULT_FD_LIMIT_SPIN)
+		return;
+	err = loop_remove(loop, &listener->watch);
 	if (err)
 		loop_stop(loop, log_err(-err, "stop accepting"));
 	else
@@ -59,6 +67,8 @@ static void accept_later(struct listener *listener)
 	struct loop *loop = listener->service->loop;
 	int err;
 
+	if (fault_of(listener) == FAULT_EDGE_ACCEPT_ONCE)
+		return;
 	listener->watch.needs_arming = listener->watch.interest & WANT_EDGE;
 	err = loop_want(loop, &listener->watch, listener->watch.interest);
 	if (err)
@@ -69,9 +79,11 @@ static void accept_later(struct listener *listener)
 static void listener_ready(struct loop *loop, struct watch *watch, unsigned int ready)
 {
 	struct listener *listener = (struct listener *)watch;
+	int budget = fault_accept_budget(fault_of(listener), ACCEPT_BUDGET);
 
 	(void)ready;
-	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+	fault_before_accept(fault_of(listener));
+	for (int i = 0; i < budget; i++) {
 		int fd = call_accept(loop_stats(loop), watch->fd);
 
 		if (fd == -EAGAIN)

@@ -3,6 +3,7 @@
  * The readiness loop over any mux: tags, stale events, re-arming, one timer.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -22,6 +23,7 @@ struct loop {
 	uint32_t gen;
 	int err; /* what loop_run() is to return */
 	bool is_stopping;
+	enum fault fault;
 };
 
 static const struct mux_ops *const muxes[] = {
@@ -39,6 +41,7 @@ int loop_new(struct loop **out, const struct options *opts, struct stats *stats)
 		return -ENOMEM;
 	loop->ops = muxes[opts->mux];
 	loop->stats = stats;
+	loop->fault = opts->fault;
 	err = loop->ops->open(&loop->mux, opts, stats);
 	if (err) {
 		free(loop);
@@ -76,7 +79,7 @@ void loop_set_timer(struct loop *loop, int ms, void (*expire)(void *arg), void *
 }
 
 /* Rounded up: rounded down, the last millisecond would be spun through. */
-static int timeout_ms(const struct loop *loop)
+static int right_timeout_ms(const struct loop *loop)
 {
 	int64_t left_ns;
 
@@ -84,6 +87,11 @@ static int timeout_ms(const struct loop *loop)
 		return -1;
 	left_ns = loop->expires_ns - now_ns();
 	return left_ns <= 0 ? 0 : (left_ns + 999999) / 1000000;
+}
+
+static int timeout_ms(const struct loop *loop)
+{
+	return fault_timeout_ms(loop->fault, right_timeout_ms(loop));
 }
 
 static void run_timer(struct loop *loop)
@@ -115,6 +123,13 @@ static void deliver(struct loop *loop, const struct event *event)
 	watch->ops->ready(loop, watch, event->ready);
 }
 
+static void handle(struct loop *loop, const struct event *events, int nr)
+{
+	for (int i = 0; i < nr; i++)
+		deliver(loop, &events[i]);
+	run_timer(loop);
+}
+
 int loop_run(struct loop *loop)
 {
 	const struct event *events;
@@ -124,11 +139,43 @@ int loop_run(struct loop *loop)
 		n = loop->ops->wait(loop->mux, timeout_ms(loop), &events);
 		if (n < 0 && n != -EINTR)
 			return log_err(-n, "wait for events");
-		for (int i = 0; i < n; i++)
-			deliver(loop, &events[i]);
-		run_timer(loop);
+		handle(loop, events, n);
 	}
 	return loop->err;
+}
+
+static void run_locked(struct loop *loop, struct mux *mux, pthread_mutex_t *lock)
+{
+	const struct event *events;
+	int n, ms;
+
+	while (!loop->is_stopping) {
+		ms = timeout_ms(loop);
+		pthread_mutex_unlock(lock);
+		n = loop->ops->wait(mux, ms, &events);
+		fault_before_turn();
+		pthread_mutex_lock(lock);
+		if (n < 0 && n != -EINTR)
+			loop_stop(loop, log_err(-n, "wait for events"));
+		else
+			handle(loop, events, n);
+	}
+}
+
+int loop_run_shared(struct loop *loop, struct stats *stats, pthread_mutex_t *lock)
+{
+	struct mux *mux;
+	int err = loop->ops->share(&mux, loop->mux, stats);
+
+	pthread_mutex_lock(lock);
+	if (err)
+		loop_stop(loop, log_err(-err, "share a loop"));
+	else
+		run_locked(loop, mux, lock);
+	err = loop->err;
+	pthread_mutex_unlock(lock);
+	loop->ops->close(mux);
+	return err;
 }
 
 void loop_stop(struct loop *loop, int err)
@@ -183,7 +230,7 @@ int loop_want(struct loop *loop, struct watch *watch, unsigned int interest)
 
 	if (interest == watch->interest && !watch->needs_arming)
 		return 0;
-	err = loop->ops->mod(loop->mux, watch->tag, interest);
+	err = loop->ops->mod(loop->mux, watch->tag, watch->interest, interest);
 	if (err)
 		return err;
 	watch->interest = interest;

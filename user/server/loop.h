@@ -6,6 +6,7 @@
 #ifndef SERVER_LOOP_H
 #define SERVER_LOOP_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,13 @@ void loop_free(struct loop *loop);
 
 /* Until loop_stop(), whose @err it returns; or -errno, logged, if waiting fails. */
 int loop_run(struct loop *loop);
+
+/*
+ * The same for one of several threads that wait on one epoll instance, which
+ * only shared-level-epoll has. Whoever is not waiting holds @lock; its waits
+ * are counted in @stats, all else in the loop's.
+ */
+int loop_run_shared(struct loop *loop, struct stats *stats, pthread_mutex_t *lock);
 
 /* Ends loop_run() after the batch at hand. */
 void loop_stop(struct loop *loop, int err);

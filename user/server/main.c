@@ -63,14 +63,19 @@ static int announce(const struct server *server, struct stats *stats)
 	return n < 0 ? log_err(-n, "write to stdout") : 0;
 }
 
-/* In the child; does not return. It ends with the parent, however that ends. */
-static void be_worker(struct server *server, int idx, struct stats *stats)
+/*
+ * In the child; does not return. It ends with the parent, however that ends,
+ * also if it did before we could ask to be told.
+ */
+static void be_worker(struct server *server, int idx, pid_t parent, struct stats *stats)
 {
 	int threads = server->opts->threads;
 	int first = idx * threads;
 	int err;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		exit(EXIT_FAILURE);
 	server_close_listeners(server, first, first + threads, &stats[first]);
 	err = worker_run(server, first, stats);
 	server_close(server, &stats[first]);
@@ -130,6 +135,7 @@ static int supervise(struct server *server, struct stats *stats)
 {
 	int nr = server->opts->workers;
 	pid_t *workers = calloc(nr, sizeof(*workers));
+	pid_t parent = getpid();
 	int nr_alive = 0;
 	int err = 0, watch_err;
 
@@ -139,7 +145,7 @@ static int supervise(struct server *server, struct stats *stats)
 		workers[i] = fork();
 		if (!workers[i]) {
 			free(workers);
-			be_worker(server, i, stats);
+			be_worker(server, i, parent, stats);
 		}
 		if (workers[i] < 0) {
 			err = log_err(errno, "start worker %d", i + 1);

@@ -42,9 +42,12 @@ struct mux_ops {
 	/* 0 with *@mux, or -errno */
 	int (*open)(struct mux **mux, const struct options *opts, struct stats *stats);
 	void (*close)(struct mux *mux);
+	/* Epoll only: a further waiter on the instance of @origin, with events of its own. */
+	int (*share)(struct mux **mux, struct mux *origin, struct stats *stats);
 	/* 0 or -errno; -ERANGE when this mux cannot hold such a number. */
 	int (*add)(struct mux *mux, uint64_t tag, unsigned int interest);
-	int (*mod)(struct mux *mux, uint64_t tag, unsigned int interest);
+	/* @held is what the mux was given last. */
+	int (*mod)(struct mux *mux, uint64_t tag, unsigned int held, unsigned int interest);
 	int (*del)(struct mux *mux, uint64_t tag);
 	/* The caller is about to close the descriptor, with no other holder left. */
 	void (*forget)(struct mux *mux, uint64_t tag);

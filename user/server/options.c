@@ -34,6 +34,8 @@ enum option_key {
 	OPT_BIND,
 	OPT_BACKLOG,
 	OPT_STATS,
+	OPT_FAULT,
+	OPT_LIST_FAULTS,
 };
 
 static const struct argp_option option_list[] = {
@@ -54,6 +56,12 @@ static const struct argp_option option_list[] = {
 	{ "backlog", OPT_BACKLOG, "N", 0, "Length of the accept queue (511)", 3 },
 	{ "root", OPT_ROOT, "DIR", 0, "Serve the regular files below DIR", 4 },
 	{ "stats", OPT_STATS, "FILE", 0, "On SIGTERM or SIGINT write the server's own counts", 4 },
+	{ "fault", OPT_FAULT, "NAME", 0,
+	  "Make this mistake, in the modes it takes unless others are asked for", 5 },
+	{ "list-faults", OPT_LIST_FAULTS, NULL, 0,
+	  "List the mistakes: name, what it is, the finding that fdscope must raise, and the "
+	  "arguments of fdscope-load, beside --port, that provoke it; tabs between them",
+	  5 },
 	{ 0 },
 };
 
@@ -67,7 +75,9 @@ static const char doc[] =
 	"  fdscope-server --trigger edge --send sendfile --workers 2 --exclusive\n"
 	"      two processes on one listener, edge-triggered, zero-copy\n"
 	"  fdscope-server --mux poll --read-chunk 4096 --stats counts.json\n"
-	"      poll, small reads, and its own counts at the end\n";
+	"      poll, small reads, and its own counts at the end\n"
+	"  fdscope-server --fault idle-write-interest\n"
+	"      a loop that spins as soon as a connection is idle\n";
 
 static int word(struct argp_state *state, const char *option, const char *const *words,
 		const char *arg)
@@ -99,6 +109,15 @@ static const char *address(struct argp_state *state, const char *arg)
 	if (inet_pton(AF_INET, arg, binary) != 1 && inet_pton(AF_INET6, arg, binary) != 1)
 		argp_error(state, "--bind %s: neither an IPv4 nor an IPv6 address", arg);
 	return arg;
+}
+
+static enum fault fault(struct argp_state *state, const char *arg)
+{
+	enum fault named = fault_of_name(arg);
+
+	if (!named)
+		argp_error(state, "--fault %s: not a known fault (see --list-faults)", arg);
+	return named;
 }
 
 static const char *const mux_words[] = { "epoll", "poll", "select", NULL };
@@ -168,6 +187,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_STATS:
 		opts->stats = arg;
 		return 0;
+	case OPT_FAULT:
+		opts->fault = fault(state, arg);
+		if (opts->fault != FAULT_LINEAR_SCAN)
+			parse->epoll_only = "fault";
+		return 0;
+	case OPT_LIST_FAULTS:
+		fault_list();
+		exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
 	case ARGP_KEY_END:
 		check_epoll_only(state, parse);
 		return 0;
@@ -176,13 +203,20 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-void options_parse(struct options *opts, int argc, char **argv)
+static void parse_args(struct options *opts, int argc, char **argv)
 {
 	static const struct argp argp = { .options = option_list,
 					  .parser = parse_option,
 					  .doc = doc };
 	struct parse parse = { .opts = opts };
 
+	argp_err_exit_status = EXIT_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &parse))
+		exit(EXIT_USAGE);
+}
+
+static void set_defaults(struct options *opts, enum fault fault)
+{
 	*opts = (struct options){
 		.bind = "127.0.0.1",
 		.read_chunk = 16384,
@@ -190,8 +224,18 @@ void options_parse(struct options *opts, int argc, char **argv)
 		.workers = 1,
 		.threads = 1,
 		.max_events = 64,
+		.fault = fault,
 	};
-	argp_err_exit_status = EXIT_USAGE;
-	if (argp_parse(&argp, argc, argv, 0, NULL, &parse))
-		exit(EXIT_USAGE);
+	fault_set_modes(opts);
+}
+
+/* A fault changes the defaults, so who names one is parsed again on top of those. */
+void options_parse(struct options *opts, int argc, char **argv)
+{
+	set_defaults(opts, FAULT_NONE);
+	parse_args(opts, argc, argv);
+	if (!opts->fault)
+		return;
+	set_defaults(opts, opts->fault);
+	parse_args(opts, argc, argv);
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "faults.h"
+
 enum mux_kind { MUX_EPOLL, MUX_POLL, MUX_SELECT };
 enum trigger { TRIGGER_LEVEL, TRIGGER_EDGE, TRIGGER_ONESHOT };
 enum send_mode { SEND_COPY, SEND_MMAP, SEND_SENDFILE, SEND_SPLICE };
@@ -26,11 +28,12 @@ struct options {
 	enum mux_kind mux;
 	enum trigger trigger;
 	enum send_mode send;
+	enum fault fault;
 	bool is_exclusive;
 	bool is_reuseport;
 };
 
-/* Ends the process for --help, --version and wrong use (exit code 2). */
+/* Ends the process for --help, --version, --list-faults and wrong use (exit code 2). */
 void options_parse(struct options *opts, int argc, char **argv);
 
 #endif

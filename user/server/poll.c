@@ -99,8 +99,9 @@ static int poll_add(struct mux *mux, uint64_t tag, unsigned int interest)
 	return 0;
 }
 
-static int poll_mod(struct mux *mux, uint64_t tag, unsigned int interest)
+static int poll_mod(struct mux *mux, uint64_t tag, unsigned int held, unsigned int interest)
 {
+	(void)held;
 	mux->fds[mux->places[tag_fd(tag)]].events = poll_mask(interest);
 	return 0;
 }

@@ -37,7 +37,7 @@ static int select_open(struct mux **out, const struct options *opts, struct stat
 	return 0;
 }
 
-static int select_mod(struct mux *mux, uint64_t tag, unsigned int interest)
+static void set_interest(struct mux *mux, uint64_t tag, unsigned int interest)
 {
 	int fd = tag_fd(tag);
 
@@ -47,6 +47,12 @@ static int select_mod(struct mux *mux, uint64_t tag, unsigned int interest)
 		FD_SET(fd, &mux->in);
 	if (interest & WANT_OUT)
 		FD_SET(fd, &mux->out);
+}
+
+static int select_mod(struct mux *mux, uint64_t tag, unsigned int held, unsigned int interest)
+{
+	(void)held;
+	set_interest(mux, tag, interest);
 	return 0;
 }
 
@@ -60,7 +66,8 @@ static int select_add(struct mux *mux, uint64_t tag, unsigned int interest)
 	mux->nr_watched++;
 	if (mux->n <= fd)
 		mux->n = fd + 1;
-	return select_mod(mux, tag, interest);
+	set_interest(mux, tag, interest);
+	return 0;
 }
 
 static bool is_member(const struct mux *mux, int fd)
@@ -70,7 +77,7 @@ static bool is_member(const struct mux *mux, int fd)
 
 static void select_forget(struct mux *mux, uint64_t tag)
 {
-	select_mod(mux, tag, 0);
+	set_interest(mux, tag, 0);
 	mux->nr_watched--;
 	while (mux->n && !is_member(mux, mux->n - 1))
 		mux->n--;

@@ -95,6 +95,7 @@ static void set_ctl(json_t *object, const struct ctl_stats *ctl)
 	group = json_object();
 	set_count(group, "add", ctl->add);
 	set_count(group, "mod", ctl->mod);
+	set_count(group, "mod_unchanged", ctl->mod_unchanged);
 	set_count(group, "del", ctl->del);
 	set_count(group, "failed", ctl->failed);
 	set_count(group, "in_bytes", ctl->in_bytes);

@@ -48,6 +48,7 @@ struct ctl_stats {
 	uint64_t del;
 	uint64_t failed;
 	uint64_t in_bytes;
+	uint64_t mod_unchanged;
 };
 
 struct accept_stats {

@@ -242,6 +242,8 @@ int decode_profile(struct profile *out, const json_t *document, const char *name
 		err = read_shortfalls(&d, document, out);
 	if (!err)
 		err = read_processes(&d, document, out);
+	if (!err)
+		err = decode_findings(&d, document, out);
 	if (err)
 		profile_free(out);
 	return err;

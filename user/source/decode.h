@@ -22,6 +22,13 @@ struct decoder;
 /* A member of "processes"; what was read must be freed after a failure, too. */
 int decode_process(struct decoder *d, const json_t *object, struct profile_process *process);
 
+/* Groups of such a member, likewise. */
+int decode_epolls(struct decoder *d, const json_t *object, struct profile_process *process);
+int decode_descriptors(struct decoder *d, const json_t *object, struct profile_process *process);
+
+/* What stands under "findings"; what was read must be freed after a failure, too. */
+int decode_findings(struct decoder *d, const json_t *document, struct profile *out);
+
 /* Is it of the schema that is read here? 0 or -EBADMSG, logged. */
 int decode_schema(const json_t *document, const char *name);
 

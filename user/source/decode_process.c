@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/*
- * Driven by the tables in model/fields.h, so that a key is listed once. Stored
- * facts are read, derived ones compared with what follows from those.
- */
+/* Processes and their threads; what they registered and were told is in decode_epolls.c. */
 #include "source/decode.h"
 
 #include <errno.h>
@@ -13,125 +10,16 @@
 
 #include "model/derive.h"
 #include "model/fields.h"
+#include "source/decode_fields.h"
 #include "source/decoder.h"
-
-/* ---- fields ---- */
-
-static int64_t most_of(enum unit unit)
-{
-	return unit == UNIT_NS ? MAX_NS : MAX_COUNT;
-}
-
-/* A key without a value: read as 0 and said to be no measurement. */
-static int mark_left_out(struct decoder *d, const char *key)
-{
-	size_t len = decoder_enter(d, key);
-	int err = profile_mark_inexact(d->process, d->path + d->process_path,
-				       "left out of the saved profile");
-
-	decoder_leave(d, len);
-	return err ? decoder_no_memory(d) : 0;
-}
-
-static int read_hist(const struct decoder *d, const json_t *array, const struct field *field,
-		     uint64_t *hist)
-{
-	const json_t *bucket;
-	size_t i;
-
-	if (!json_is_array(array))
-		return decoder_refuse(d, field->key, "is no array");
-	if (json_array_size(array) > field->buckets)
-		return decoder_refuse(d, field->key, "has %zu buckets, more than %zu",
-				      json_array_size(array), field->buckets);
-	json_array_foreach((json_t *)array, i, bucket) {
-		int err = decoder_check_integer(d, bucket, field->key, 0, MAX_COUNT);
-
-		if (err)
-			return err;
-		hist[i] = json_integer_value(bucket);
-	}
-	return 0;
-}
-
-static int read_field(struct decoder *d, const json_t *object, const struct field *field,
-		      void *group)
-{
-	uint64_t *stored = (uint64_t *)((char *)group + field->offset);
-	const json_t *value = json_object_get(object, field->key);
-
-	if (field->derive)
-		return 0;
-	if (!value)
-		return mark_left_out(d, field->key);
-	if (field->unit == UNIT_HIST)
-		return read_hist(d, value, field, stored);
-	return decoder_get_count(d, object, field->key, most_of(field->unit), stored);
-}
-
-/* What a document says of a sum must be the sum. */
-static int check_derived(const struct decoder *d, const json_t *object, const struct field *field,
-			 const void *group)
-{
-	const json_t *value = json_object_get(object, field->key);
-	uint64_t sum;
-	int err;
-
-	if (!field->derive || !value)
-		return 0;
-	sum = field_value(field, group);
-	err = decoder_check_integer(d, value, field->key, 0, INT64_MAX);
-	if (err || (uint64_t)json_integer_value(value) == sum)
-		return err;
-	return decoder_refuse(d, field->key,
-			      "is %" JSON_INTEGER_FORMAT
-			      ", but what it is made of comes to %" PRId64,
-			      json_integer_value(value), (int64_t)sum);
-}
-
-static int check_fields(const struct decoder *d, const json_t *object, const struct field *fields,
-			const void *group)
-{
-	int err = 0;
-
-	for (const struct field *field = fields; field->key && !err; field++)
-		err = check_derived(d, object, field, group);
-	return err;
-}
-
-static int read_fields(struct decoder *d, const json_t *object, const struct field *fields,
-		       void *group)
-{
-	int err = 0;
-
-	for (const struct field *field = fields; field->key && !err; field++)
-		err = read_field(d, object, field, group);
-	return err ? err : check_fields(d, object, fields, group);
-}
-
-/* A group of @parent, which may be left out: it saw nothing then. */
-static int read_group(struct decoder *d, const json_t *parent, const char *key,
-		      const struct field *fields, void *group)
-{
-	const json_t *object;
-	int err = decoder_find_object(d, parent, key, &object);
-	size_t len;
-
-	if (err || !object)
-		return err;
-	len = decoder_enter(d, key);
-	err = read_fields(d, object, fields, group);
-	decoder_leave(d, len);
-	return err;
-}
 
 /* ---- the groups of processes and threads ---- */
 
 /* Has a field of its family that this document leaves out for a good reason? */
 static bool is_without(enum wait_family family, const struct field *field, const json_t *object)
 {
-	if (field_is_for_epoll(field))
-		return family != WAIT_EPOLL;
+	if (!field_is_for(field, family))
+		return true;
 	return family == WAIT_EPOLL && field_is_of_watched(field) &&
 	       !json_object_get(object, "watched") && !json_object_get(object, "watched_hist");
 }
@@ -143,11 +31,11 @@ static int read_wait_fields(struct decoder *d, const json_t *object, enum wait_f
 
 	for (const struct field *field = wait_fields; field->key && !err; field++) {
 		if (!is_without(family, field, object))
-			err = read_field(d, object, field, wait);
+			err = decode_field(d, object, field, wait);
 	}
 	if (!err && wait->ready_hist[0])
 		err = decoder_refuse(d, "ready_hist", "counts wakeups with nothing ready");
-	return err ? err : check_fields(d, object, wait_fields, wait);
+	return err ? err : decode_check(d, object, wait_fields, wait);
 }
 
 static int read_waits(struct decoder *d, const json_t *parent, struct counters *counters)
@@ -175,7 +63,7 @@ static int read_io_kind(struct decoder *d, const json_t *object, struct io_count
 	int err = decoder_get_count(d, object, "calls", MAX_COUNT, &calls);
 
 	for (const struct field *field = io_fields; field->key && !err; field++)
-		err = read_field(d, object, field, io);
+		err = decode_field(d, object, field, io);
 	if (err)
 		return err;
 	others = io_calls(io);
@@ -236,17 +124,17 @@ static int read_counters(struct decoder *d, const json_t *object, struct counter
 	int err = read_waits(d, object, counters);
 
 	if (!err)
-		err = read_group(d, object, "epoll_ctl", epoll_ctl_fields, &counters->epoll_ctl);
+		err = decode_group(d, object, "epoll_ctl", epoll_ctl_fields, &counters->epoll_ctl);
 	if (!err)
-		err = read_group(d, object, "accept", accept_fields, &counters->accept);
+		err = decode_group(d, object, "accept", accept_fields, &counters->accept);
 	if (!err)
 		err = read_io(d, object, counters);
 	if (!err)
-		err = read_group(d, object, "copies", copies_fields, counters);
+		err = decode_group(d, object, "copies", copies_fields, counters);
 	if (!err)
 		err = check_copies(d, counters);
 	if (!err)
-		err = read_group(d, object, "fds", fds_fields, &counters->fds);
+		err = decode_group(d, object, "fds", fds_fields, &counters->fds);
 	return err;
 }
 
@@ -268,7 +156,7 @@ static int read_listener(struct decoder *d, const json_t *object, struct profile
 
 	if (!err)
 		err = decoder_get_text(d, object, "local", &listener->local);
-	return err ? err : read_fields(d, object, listener_fields, listener);
+	return err ? err : decode_fields(d, object, listener_fields, listener);
 }
 
 static int read_listeners(struct decoder *d, const json_t *object, struct profile_process *process)
@@ -310,7 +198,7 @@ static int read_kinds(struct decoder *d, const json_t *object, struct profile_fd
 	for (int kind = 0; kind < FD_KINDS && !err && kinds; kind++)
 		err = decoder_get_count(d, kinds, kind_names[kind], MAX_COUNT, &fds->kinds[kind]);
 	decoder_leave(d, len);
-	return err;
+	return err || !kinds ? err : decode_fields(d, object, census_fields, fds);
 }
 
 static int read_fds(struct decoder *d, const json_t *process, struct profile_fds *fds)
@@ -414,13 +302,17 @@ int decode_process(struct decoder *d, const json_t *object, struct profile_proce
 	if (!err)
 		err = read_inexact(d, object, process);
 	if (!err)
-		err = read_group(d, object, "now", now_fields, &process->now);
+		err = decode_group(d, object, "now", now_fields, &process->now);
 	if (!err)
 		err = read_counters(d, object, &process->counters);
 	if (!err)
 		err = read_accept(d, object, process);
 	if (!err)
 		err = read_fds(d, object, &process->fds);
+	if (!err)
+		err = decode_epolls(d, object, process);
+	if (!err)
+		err = decode_descriptors(d, object, process);
 	if (!err)
 		err = read_threads(d, object, process);
 	return err;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "model/findings.h"
 #include "source/child.h"
 #include "source/observer.h"
 #include "source/targets.h"
@@ -220,12 +221,18 @@ static int describe(const struct live *live, struct profile *out)
 
 static int make_profile(struct live *live, const struct snapshot *last, struct profile *out)
 {
+	const struct profile_detail detail = {
+		.per_thread = live->watch->per_thread,
+		.nr_descriptors = live->watch->nr_descriptors,
+	};
 	int err;
 
 	memset(out, 0, sizeof(*out));
 	err = describe(live, out);
 	if (!err)
-		err = profile_between(out, &live->first, last, live->watch->per_thread);
+		err = profile_between(out, &live->first, last, &detail);
+	if (!err)
+		err = findings_add(out);
 	if (err) {
 		profile_free(out);
 		log_err(-err, "put the profile together");

@@ -10,6 +10,8 @@
 #include "base/err.h"
 #include "base/pair_map.h"
 #include "source/census.h"
+#include "source/epolls.h"
+#include "source/reconcile.h"
 
 /* A process that has ended. */
 struct ended {
@@ -148,6 +150,11 @@ static bool is_being_retired(void *context, uint32_t tgid, uint64_t start_ns)
 	return ended && !ended->is_retired && !ended->has_live_row;
 }
 
+static bool has_ended(void *context, uint32_t tgid, uint64_t start_ns)
+{
+	return find_ended(context, tgid, start_ns) || !procfs_is_alive(tgid);
+}
+
 static void note_retired(struct observer *observer)
 {
 	size_t first = observer->nr_ended;
@@ -188,15 +195,27 @@ static void retire_pending(struct observer *observer)
 	if (!err)
 		err = probes_retire_listeners(observer->probes, is_being_retired, observer,
 					      &observer->archive);
+	if (!err)
+		err = epolls_retire_uses(probes_epolls(observer->probes), is_being_retired,
+					 observer, &observer->archive);
 	if (err)
 		return; /* they stay where they are, and are read there */
 	note_retired(observer);
+}
+
+/* Instances that nobody has open any more: moved to the archive, for the next snapshot. */
+static int drop_unheld(struct observer *observer)
+{
+	return epolls_drop_unheld(probes_epolls(observer->probes), has_ended, observer,
+				  &observer->archive);
 }
 
 void observer_take_ended(struct observer *observer)
 {
 	probes_take_ended(observer->probes, note_end, observer);
 	retire_pending(observer);
+	if (epolls_are_short(probes_epolls(observer->probes)))
+		drop_unheld(observer);
 }
 
 void observer_forget_ended(struct observer *observer)
@@ -313,6 +332,25 @@ static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 	return 0;
 }
 
+/* What ended processes had registered and waited on. */
+static int add_archived_epolls(const struct snapshot *archive, struct snapshot *out)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < archive->nr_instances && !err; i++) {
+		struct snapshot_instance *grown =
+			array_grow(out->instances, out->nr_instances, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		out->instances = grown;
+		grown[out->nr_instances++] = archive->instances[i];
+	}
+	for (size_t i = 0; i < archive->nr_uses && !err; i++)
+		err = epolls_add_use(out, &archive->uses[i]);
+	return err;
+}
+
 /* Appends what ended processes left behind. */
 static int add_archive(const struct snapshot *archive, struct snapshot *out)
 {
@@ -333,26 +371,42 @@ static int add_archive(const struct snapshot *archive, struct snapshot *out)
 		out->listeners = grown;
 		grown[out->nr_listeners++] = archive->listeners[i];
 	}
-	return 0;
+	return add_archived_epolls(archive, out);
 }
 
-/* The first walk makes targets known that the user only named: a census needs their start times. */
+/*
+ * The first walk makes targets and their epoll instances known, which a census
+ * and the registrations need. What fdinfo tells is asked for at both ends.
+ */
 static int look_at_descriptors(struct observer *observer, struct snapshot *out)
 {
-	int err = observer->has_walked ? 0 : probes_walk_descriptors(observer->probes);
+	bool is_first = !observer->has_walked;
+	int err = is_first ? probes_walk_descriptors(observer->probes) : 0;
 
 	observer->has_walked = true;
-	return err ? err : census_take(observer->probes, out);
+	if (!err)
+		err = census_take(observer->probes, out);
+	if (!err)
+		err = epolls_sweep(probes_epolls(observer->probes));
+	if (!err && is_first)
+		err = reconcile_at_start(observer->probes);
+	return err;
 }
 
 int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_last)
 {
+	uint64_t nr_differences = 0;
 	int err = look_at_descriptors(observer, out);
 
+	if (!err && is_last)
+		err = reconcile_at_end(observer->probes, &nr_differences);
 	if (!err && is_last)
 		probes_detach(observer->probes);
 	if (!err) {
 		observer_take_ended(observer);
+		err = drop_unheld(observer);
+	}
+	if (!err) {
 		out->taken_ns = observer_now_ns();
 		out->live_ns = observer->live_ns;
 		err = probes_read(observer->probes, out);
@@ -360,6 +414,7 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 		probes_take_ended(observer->probes, note_end, observer);
 	}
 	out->losses[LOSS_ENDED_PROCESSES] += observer->nr_forgotten;
+	out->losses[LOSS_REGISTRATIONS] += nr_differences;
 	if (!err)
 		err = add_archive(&observer->archive, out);
 	if (!err)

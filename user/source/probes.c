@@ -15,10 +15,12 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "fdscope.skel.h"
+#include "source/epolls.h"
 
 struct probes {
 	struct fdscope_bpf *skel;
 	struct ring_buffer *ended;
+	struct epolls *epolls;
 	struct thread *rows; /* the map threads, shared with the kernel */
 	uint32_t nr_rows;
 	void (*on_end)(void *context, const struct process_end *end);
@@ -67,7 +69,7 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 		if (err)
 			return err;
 	}
-	return 0;
+	return epolls_set_sizes(skel, limits);
 }
 
 /* Why the kernel would not have it, as far as an errno tells. */
@@ -115,9 +117,10 @@ static int fill_free_rows(const struct probes *probes)
 static int take_end(void *context, void *data, size_t size)
 {
 	struct probes *probes = context;
+	const struct process_end *end = data;
 
-	if (size >= sizeof(struct process_end))
-		probes->on_end(probes->on_end_context, data);
+	if (size >= sizeof(*end) && end->tgid) /* else only to wake us: instances were closed */
+		probes->on_end(probes->on_end_context, end);
 	return 0;
 }
 
@@ -153,6 +156,8 @@ int probes_open(struct probes **out, const struct config *config, const struct p
 		err = map_rows(probes);
 	if (!err)
 		err = fill_free_rows(probes);
+	if (!err)
+		err = epolls_open(&probes->epolls, probes->skel, probes->rows, limits);
 	if (!err && cgroup_fd >= 0 &&
 	    bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &cgroup_fd,
 				BPF_ANY))
@@ -175,11 +180,17 @@ void probes_close(struct probes *probes)
 {
 	if (!probes)
 		return;
+	epolls_close(probes->epolls);
 	if (probes->rows)
 		munmap(probes->rows, (size_t)probes->nr_rows * sizeof(struct thread));
 	ring_buffer__free(probes->ended);
 	fdscope_bpf__destroy(probes->skel);
 	free(probes);
+}
+
+struct epolls *probes_epolls(struct probes *probes)
+{
+	return probes->epolls;
 }
 
 static int processes_fd(const struct probes *probes)
@@ -392,6 +403,8 @@ int probes_read(struct probes *probes, struct snapshot *out)
 		err = copy_rows(probes, out);
 		if (!err)
 			err = copy_listeners(probes, out);
+		if (!err)
+			err = epolls_read(probes->epolls, out);
 		if (err)
 			return err;
 		out->is_torn |= accept_outcomes(probes->rows, probes->nr_rows) !=

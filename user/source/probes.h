@@ -16,6 +16,7 @@ struct probe_limits {
 	uint32_t threads;
 	uint32_t processes;
 	uint32_t listeners;
+	uint32_t registrations; /* and open file descriptions */
 };
 
 /*
@@ -39,7 +40,7 @@ void probes_detach(struct probes *probes);
 /* Counts descriptors by kind and reads listeners' drops, into the maps. 0 or -errno, logged. */
 int probes_walk_descriptors(struct probes *probes);
 
-/* Readable when a target has ended; then call probes_take_ended(). */
+/* Readable when a target has ended, or instances were closed; then call probes_take_ended(). */
 int probes_ended_fd(const struct probes *probes);
 /* Reads the ends so far; @on_end is called for each. */
 void probes_take_ended(struct probes *probes,
@@ -81,6 +82,9 @@ void probes_close_process(struct probes *probes, uint32_t tgid, uint64_t start_n
 int probes_retire_listeners(struct probes *probes,
 			    bool (*is_ended)(void *context, uint32_t tgid, uint64_t start_ns),
 			    void *context, struct snapshot *archive);
+
+/* The tables of epoll instances and registrations. */
+struct epolls *probes_epolls(struct probes *probes);
 
 /* Is the optional probe that sees io_uring requests there? */
 bool probes_see_io_uring(const struct probes *probes);

@@ -29,7 +29,9 @@ static bool has_registration_count(void)
 
 void trial_run(struct ability *out)
 {
-	const struct probe_limits limits = { .threads = 1, .processes = 1, .listeners = 1 };
+	const struct probe_limits limits = {
+		.threads = 1, .processes = 1, .listeners = 1, .registrations = 1
+	};
 	const struct config config = { .own_tgid = getpid() };
 	struct probes *probes = NULL;
 	struct utsname uts;

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "model/derive.h"
 #include "model/quantities.h"
 #include "view/verdict.h"
 
@@ -18,44 +17,57 @@
 
 enum row_unit { ROW_COUNT, ROW_BYTES, ROW_SHARE };
 
+enum row_kind {
+	ROW_ALWAYS,
+	ROW_IF_ANY,   /* in the text: left out when it is 0 in every mode */
+	ROW_OF_EPOLL, /* the same, and only of modes that wait with epoll */
+};
+
 /* A count per request, or with @of, a ratio of two counts. */
 static const struct row {
 	const char *key;
 	const char *heading; /* NULL: not in the text */
 	enum row_unit unit;
-	bool is_optional; /* in the text: left out when it is 0 in every mode */
+	enum row_kind kind;
 	count_fn *count;
 	count_fn *of;
 } rows[] = {
-	{ "wakeups", "wakeups", ROW_COUNT, false, count_wakeups, NULL },
-	{ "ready", NULL, ROW_COUNT, false, count_ready, NULL },
-	{ "ready_per_wakeup", "ready per wakeup", ROW_COUNT, false, count_ready, count_wakeups },
-	{ "timeouts", "timeouts", ROW_COUNT, true, count_timeouts, NULL },
-	{ "empty_polls", "empty polls", ROW_COUNT, true, count_empty_polls, NULL },
-	{ "watched", NULL, ROW_COUNT, false, count_watched, NULL },
-	{ "watched_per_wait", "watched per wait", ROW_COUNT, true, count_watched,
+	{ "wakeups", "wakeups", ROW_COUNT, ROW_ALWAYS, count_wakeups, NULL },
+	{ "ready", NULL, ROW_COUNT, ROW_ALWAYS, count_ready, NULL },
+	{ "ready_per_wakeup", "ready per wakeup", ROW_COUNT, ROW_ALWAYS, count_ready,
+	  count_wakeups },
+	{ "deliveries", "deliveries", ROW_COUNT, ROW_OF_EPOLL, count_deliveries, NULL },
+	{ "redelivered", "redelivered", ROW_COUNT, ROW_IF_ANY, count_redelivered, NULL },
+	{ "residual", "  residual", ROW_COUNT, ROW_OF_EPOLL, count_residual, NULL },
+	{ "spurious", "  spurious", ROW_COUNT, ROW_OF_EPOLL, count_spurious, NULL },
+	{ "timeouts", "timeouts", ROW_COUNT, ROW_IF_ANY, count_timeouts, NULL },
+	{ "empty_polls", "empty polls", ROW_COUNT, ROW_IF_ANY, count_empty_polls, NULL },
+	{ "watched", NULL, ROW_COUNT, ROW_ALWAYS, count_watched, NULL },
+	{ "watched_per_wait", "watched per wait", ROW_COUNT, ROW_IF_ANY, count_watched,
 	  count_watching_waits },
-	{ "calls", "system calls", ROW_COUNT, false, all_calls, NULL },
-	{ "waits", "  waits", ROW_COUNT, false, count_waits, NULL },
-	{ "epoll_ctl", "  epoll_ctl", ROW_COUNT, true, count_ctl, NULL },
-	{ "accepts", "  accepts", ROW_COUNT, false, count_accepts, NULL },
-	{ "accepted", NULL, ROW_COUNT, false, count_accepted, NULL },
-	{ "socket_reads", "  socket reads", ROW_COUNT, false, count_socket_reads, NULL },
-	{ "socket_reads_again", "    that would block", ROW_COUNT, true, count_socket_reads_again,
+	{ "calls", "system calls", ROW_COUNT, ROW_ALWAYS, count_calls, NULL },
+	{ "waits", "  waits", ROW_COUNT, ROW_ALWAYS, count_waits, NULL },
+	{ "epoll_ctl", "  epoll_ctl", ROW_COUNT, ROW_IF_ANY, count_ctl, NULL },
+	{ "accepts", "  accepts", ROW_COUNT, ROW_ALWAYS, count_accepts, NULL },
+	{ "accepted", NULL, ROW_COUNT, ROW_ALWAYS, count_accepted, NULL },
+	{ "socket_reads", "  socket reads", ROW_COUNT, ROW_ALWAYS, count_socket_reads, NULL },
+	{ "socket_reads_again", "    that would block", ROW_COUNT, ROW_IF_ANY,
+	  count_socket_reads_again, NULL },
+	{ "other_reads", "  file reads", ROW_COUNT, ROW_IF_ANY, count_other_reads, NULL },
+	{ "writes", "  writes", ROW_COUNT, ROW_ALWAYS, count_writes, NULL },
+	{ "sendfile", "  sendfile", ROW_COUNT, ROW_IF_ANY, count_sendfile, NULL },
+	{ "splice", "  splice", ROW_COUNT, ROW_IF_ANY, count_splice, NULL },
+	{ "sends_again", "    that would block", ROW_COUNT, ROW_IF_ANY, count_sends_again, NULL },
+	{ "socket_read_bytes", NULL, ROW_BYTES, ROW_ALWAYS, count_socket_read_bytes, NULL },
+	{ "user_to_kernel_bytes", "copied to the kernel", ROW_BYTES, ROW_ALWAYS, count_to_kernel,
 	  NULL },
-	{ "other_reads", "  file reads", ROW_COUNT, true, count_other_reads, NULL },
-	{ "writes", "  writes", ROW_COUNT, false, count_writes, NULL },
-	{ "sendfile", "  sendfile", ROW_COUNT, true, count_sendfile, NULL },
-	{ "splice", "  splice", ROW_COUNT, true, count_splice, NULL },
-	{ "sends_again", "    that would block", ROW_COUNT, true, count_sends_again, NULL },
-	{ "user_to_kernel_bytes", "copied to the kernel", ROW_BYTES, false, user_to_kernel_bytes,
+	{ "kernel_to_user_bytes", "copied from it", ROW_BYTES, ROW_ALWAYS, count_from_kernel,
 	  NULL },
-	{ "kernel_to_user_bytes", "copied from it", ROW_BYTES, false, kernel_to_user_bytes, NULL },
-	{ "control_bytes", "  of both, control data", ROW_BYTES, false, control_bytes, NULL },
-	{ "socket_out_bytes", NULL, ROW_BYTES, false, socket_out_bytes, NULL },
-	{ "zero_copy_bytes", NULL, ROW_BYTES, false, zero_copy_bytes, NULL },
-	{ "zero_copy_share", "sent without a copy", ROW_SHARE, true, zero_copy_bytes,
-	  socket_out_bytes },
+	{ "control_bytes", "  of both, control data", ROW_BYTES, ROW_ALWAYS, count_control, NULL },
+	{ "socket_out_bytes", NULL, ROW_BYTES, ROW_ALWAYS, count_sent, NULL },
+	{ "zero_copy_bytes", NULL, ROW_BYTES, ROW_ALWAYS, count_sent_zero_copy, NULL },
+	{ "zero_copy_share", "sent without a copy", ROW_SHARE, ROW_IF_ANY, count_sent_zero_copy,
+	  count_sent },
 };
 
 #define NR_ROWS (sizeof(rows) / sizeof(*rows))
@@ -70,14 +82,20 @@ static const struct time_row {
 	[MEASURE_P99] = { "p99_ns", "99 % answered within", CELL_NS },
 };
 
-/* False where there is no such ratio: nothing to divide by. */
+static bool is_row_of(const struct row *row, const struct comparison_mode *mode)
+{
+	return row->kind != ROW_OF_EPOLL || waits_with_epoll(&mode->totals);
+}
+
+/* False where there is no such ratio: of another kind of wait, or nothing to divide by. */
 static bool row_value(const struct row *row, const struct comparison_mode *mode, double *value)
 {
-	uint64_t of = row->of ? row->of(&mode->counters) : mode->requests;
+	uint64_t of = row->of ? row->of(&mode->totals) : mode->requests;
 
-	if (of)
-		*value = (double)row->count(&mode->counters) / of;
-	return of;
+	if (!of || !is_row_of(row, mode))
+		return false;
+	*value = (double)row->count(&mode->totals) / of;
+	return true;
 }
 
 /* ---- text: the tables ---- */
@@ -149,10 +167,10 @@ static void put_headings(struct table *table, const struct columns *columns, con
 
 static bool is_shown(const struct row *row, const struct columns *columns)
 {
-	if (!row->heading || !row->is_optional)
+	if (!row->heading || row->kind == ROW_ALWAYS)
 		return row->heading;
 	for (size_t i = 0; i < columns->nr; i++) {
-		if (row->count(&columns->modes[i].counters))
+		if (row->count(&columns->modes[i].totals))
 			return true;
 	}
 	return false;
@@ -250,6 +268,28 @@ static bool is_complete(const struct comparison *comparison)
 
 #define SELECT_REASON "it cannot watch descriptors from 1,024 on"
 
+static uint32_t pieces_of(const struct comparison_load *load)
+{
+	return load->pieces ? load->pieces : 1;
+}
+
+/* What is special about them. */
+static void add_requests(struct sheet *sheet, const struct comparison_load *load)
+{
+	char pieces[64] = "", chunk[64] = "", number[UNITS_LEN];
+
+	if (pieces_of(load) > 1)
+		snprintf(pieces, sizeof(pieces), ", sent in %s pieces",
+			 format_count(number, load->pieces));
+	if (load->read_chunk)
+		snprintf(chunk, sizeof(chunk), ", read at most %s at a time",
+			 format_bytes(number, load->read_chunk));
+	if (load->is_post || *pieces || *chunk)
+		sheet_line(sheet, "requests", "%s%s%s",
+			   load->is_post ? "POST, answered with their own body" : "GET", pieces,
+			   chunk);
+}
+
 static void add_head(struct sheet *sheet, const struct comparison *comparison)
 {
 	const struct comparison_load *load = &comparison->load;
@@ -263,6 +303,7 @@ static void add_head(struct sheet *sheet, const struct comparison *comparison)
 	sheet_title(sheet, is_complete(comparison) ? "nothing lost" : "INCOMPLETE",
 		    "%s idle, %u repetition%s, each traced and untraced",
 		    format_count(idle, load->idle), load->repeats, load->repeats == 1 ? "" : "s");
+	add_requests(sheet, load);
 	for (size_t i = 0; i < comparison->nr_modes; i++) {
 		if (!comparison->modes[i].is_complete)
 			sheet_line(sheet, "LOST", "counts of %s", comparison->modes[i].name);
@@ -301,6 +342,10 @@ static void write_load(struct writer *w, const struct comparison_load *load)
 	w->ops->integer(w, "idle", load->idle);
 	w->ops->integer(w, "requests", load->requests);
 	w->ops->integer(w, "size_bytes", load->size_bytes);
+	w->ops->boolean(w, "post", load->is_post);
+	w->ops->integer(w, "pieces", pieces_of(load));
+	if (load->read_chunk)
+		w->ops->integer(w, "read_chunk_bytes", load->read_chunk);
 	w->ops->integer(w, "repeats", load->repeats);
 	w->ops->end(w);
 }
@@ -312,8 +357,8 @@ static void write_counts(struct writer *w, const struct comparison_mode *mode)
 
 	w->ops->begin_object(w, "totals");
 	for (size_t i = 0; i < NR_ROWS; i++) {
-		if (!rows[i].of)
-			w->ops->integer(w, rows[i].key, rows[i].count(&mode->counters));
+		if (!rows[i].of && is_row_of(&rows[i], mode))
+			w->ops->integer(w, rows[i].key, rows[i].count(&mode->totals));
 	}
 	w->ops->end(w);
 	w->ops->begin_object(w, "per_request");

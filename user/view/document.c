@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "view/document.h"
 
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,14 +60,22 @@ static void write_fields(struct writer *w, const struct field *fields, const voi
 		write_field(w, field, group);
 }
 
-/* epoll's capacity has no counterpart in poll and select; watched is left out where not known. */
+static void write_group(struct writer *w, const char *key, const struct field *fields,
+			const void *group)
+{
+	begin_object(w, key);
+	write_fields(w, fields, group);
+	end(w);
+}
+
+/* What only some families have, and watched where it is not known, are left out. */
 static void write_wait(struct writer *w, enum wait_family family, const struct wait_counters *wait)
 {
 	bool knows_watched = hist_length((const uint64_t *)wait->watched_hist, HIST_INT_BUCKETS);
 
 	begin_object(w, wait_names[family]);
 	for (const struct field *field = wait_fields; field->key; field++) {
-		if (family != WAIT_EPOLL && field_is_for_epoll(field))
+		if (!field_is_for(field, family))
 			continue;
 		if (family == WAIT_EPOLL && !knows_watched && field_is_of_watched(field))
 			continue;
@@ -84,9 +96,7 @@ static void write_epoll_ctl(struct writer *w, const struct counters *counters)
 {
 	if (!epoll_ctl_calls(&counters->epoll_ctl))
 		return;
-	begin_object(w, "epoll_ctl");
-	write_fields(w, epoll_ctl_fields, &counters->epoll_ctl);
-	end(w);
+	write_group(w, "epoll_ctl", epoll_ctl_fields, &counters->epoll_ctl);
 }
 
 static void write_listener(struct writer *w, const struct profile_listener *listener)
@@ -123,9 +133,7 @@ static void write_io_family(struct writer *w, const char *key, const struct io_c
 	for (int kind = 0; kind < IO_KINDS; kind++) {
 		if (counters_is_empty(&kinds[kind], sizeof(*kinds)))
 			continue;
-		begin_object(w, kind_names[kind]);
-		write_fields(w, io_fields, &kinds[kind]);
-		end(w);
+		write_group(w, kind_names[kind], io_fields, &kinds[kind]);
 	}
 	end(w);
 }
@@ -176,10 +184,58 @@ static void write_fds(struct writer *w, const struct profile_process *process)
 		for (int kind = 0; kind < FD_KINDS; kind++)
 			integer(w, kind_names[kind], fds->kinds[kind]);
 		end(w);
+		write_fields(w, census_fields, fds);
 	}
 	write_fields(w, fds_fields, &process->counters.fds);
 	if (fds->has_unaccounted)
 		integer(w, "unaccounted", fds->unaccounted);
+	end(w);
+}
+
+static void write_epoll(struct writer *w, const struct profile_epoll *epoll)
+{
+	begin_object(w, NULL);
+	write_fields(w, instance_fields, epoll);
+	begin_array(w, "shared_with");
+	for (size_t i = 0; i < epoll->nr_shared_with; i++)
+		integer(w, NULL, epoll->shared_with[i]);
+	end(w);
+	write_group(w, "registrations", trigger_fields, &epoll->registrations);
+	write_group(w, "deliveries", delivery_fields, &epoll->counters.deliveries);
+	write_fields(w, epoll_fields, &epoll->counters);
+	write_group(w, "undrained", undrained_fields, &epoll->undrained);
+	end(w);
+}
+
+static void write_epolls(struct writer *w, const struct profile_process *process)
+{
+	if (!process->nr_epolls)
+		return;
+	begin_array(w, "epolls");
+	for (size_t i = 0; i < process->nr_epolls; i++)
+		write_epoll(w, &process->epolls[i]);
+	end(w);
+}
+
+static void write_descriptor(struct writer *w, const struct profile_descriptor *descriptor)
+{
+	begin_object(w, NULL);
+	integer(w, "fd", descriptor->fd);
+	text(w, "kind", kind_names[descriptor->kind]);
+	text(w, "name", descriptor->name);
+	integer(w, "instance", descriptor->instance);
+	text(w, "trigger", trigger_name(descriptor));
+	write_fields(w, descriptor_fields, descriptor);
+	end(w);
+}
+
+static void write_descriptors(struct writer *w, const struct profile_process *process)
+{
+	if (!process->nr_shown_descriptors)
+		return;
+	begin_array(w, "descriptors");
+	for (size_t i = 0; i < process->nr_shown_descriptors; i++)
+		write_descriptor(w, &process->descriptors[i]);
 	end(w);
 }
 
@@ -199,9 +255,7 @@ static void write_thread(struct writer *w, const struct profile_thread *thread)
 	integer(w, "tid", thread->tid);
 	text(w, "comm", thread->comm);
 	write_counters(w, &thread->counters, NULL, 0);
-	begin_object(w, "fds");
-	write_fields(w, fds_fields, &thread->counters.fds);
-	end(w);
+	write_group(w, "fds", fds_fields, &thread->counters.fds);
 	end(w);
 }
 
@@ -212,10 +266,10 @@ static void write_process(struct writer *w, const struct profile_process *proces
 	text(w, "comm", process->comm);
 	w->ops->boolean(w, "exited", process->has_exited);
 	write_inexact(w, process);
-	begin_object(w, "now");
-	write_fields(w, now_fields, &process->now);
-	end(w);
+	write_group(w, "now", now_fields, &process->now);
 	write_counters(w, &process->counters, process->listeners, process->nr_listeners);
+	write_epolls(w, process);
+	write_descriptors(w, process);
 	write_fds(w, process);
 	if (process->nr_threads) {
 		begin_array(w, "threads");
@@ -304,6 +358,53 @@ static void write_shortfalls(struct writer *w, const struct profile *profile)
 	end(w);
 }
 
+static void write_subject(struct writer *w, const struct profile_finding *finding)
+{
+	begin_object(w, "subject");
+	if (finding->subject == SUBJECT_LOCAL)
+		text(w, subject_names[SUBJECT_LOCAL], finding->subject_local);
+	else if (finding->subject != SUBJECT_PROCESS)
+		integer(w, subject_names[finding->subject], finding->subject_number);
+	end(w);
+}
+
+/* Rounded to what a writer shows of it: what is read back is then written the same. */
+static double shown(double value)
+{
+	char digits[32];
+
+	if (fabs(value) >= 1e5)
+		return round(value);
+	snprintf(digits, sizeof(digits), "%.*g", WRITER_REAL_DIGITS, value);
+	return strtod(digits, NULL);
+}
+
+static void write_number(struct writer *w, const char *key, double value)
+{
+	assert(isfinite(value));
+	value = shown(value);
+	if (value == floor(value))
+		integer(w, key, value);
+	else
+		w->ops->real(w, key, value);
+}
+
+static void write_finding(struct writer *w, const struct profile_finding *finding)
+{
+	begin_object(w, NULL);
+	text(w, "id", finding->id);
+	text(w, "severity", severity_names[finding->severity]);
+	integer(w, "tgid", finding->tgid);
+	write_subject(w, finding);
+	begin_object(w, "evidence");
+	for (size_t i = 0; i < finding->nr_evidence; i++)
+		write_number(w, finding->evidence[i].key, finding->evidence[i].value);
+	end(w);
+	text(w, "message", finding->message);
+	text(w, "advice", finding->advice);
+	end(w);
+}
+
 void document_write(const struct profile *profile, struct writer *w)
 {
 	begin_object(w, NULL);
@@ -314,6 +415,8 @@ void document_write(const struct profile *profile, struct writer *w)
 		write_process(w, &profile->processes[i]);
 	end(w);
 	begin_array(w, "findings");
+	for (size_t i = 0; i < profile->nr_findings; i++)
+		write_finding(w, &profile->findings[i]);
 	end(w);
 	end(w);
 }

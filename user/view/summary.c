@@ -2,7 +2,6 @@
 #include "view/summary.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -10,38 +9,9 @@
 #include "base/units.h"
 #include "model/derive.h"
 #include "model/fields.h"
-
-/* A sentence put together from parts, some of which are left out. */
-struct words {
-	char text[512];
-	size_t len;
-};
-
-static void say(struct words *words, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct words *words, const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(words->text + words->len, sizeof(words->text) - words->len, format, args);
-	va_end(args);
-	if (len > 0)
-		words->len += len;
-	if (words->len >= sizeof(words->text))
-		words->len = sizeof(words->text) - 1;
-}
-
-/* ", 37 timeouts", or nothing for 0. */
-static void say_count(struct words *words, uint64_t count, const char *one, const char *many)
-{
-	char text[UNITS_LEN];
-
-	if (count)
-		say(words, "%s%s %s", words->len ? ", " : "", format_count(text, count),
-		    count == 1 ? one : many);
-}
+#include "view/epolls.h"
+#include "view/findings.h"
+#include "view/words.h"
 
 static double per_second(uint64_t count, uint64_t duration_ns)
 {
@@ -109,6 +79,7 @@ static void add_returns(struct sheet *sheet, const char *name, const struct wait
 	say_count(&words, wait->interrupted, "interrupted", "interrupted");
 	say_count(&words, wait->failed, "failed", "failed");
 	say_count(&words, wait->saturated, "full batch", "full batches");
+	say_count(&words, wait->redelivered, "redelivered", "redelivered");
 	sheet_line(sheet, name, "%s", words.text);
 }
 
@@ -173,6 +144,7 @@ static void add_epoll_ctl(struct sheet *sheet, const struct counters *counters)
 		return;
 	say_count(&words, ctl->add, "added", "added");
 	say_count(&words, ctl->mod, "modified", "modified");
+	say_count(&words, ctl->mod_unchanged, "of them unchanged", "of them unchanged");
 	say_count(&words, ctl->del, "deleted", "deleted");
 	say_count(&words, ctl->failed, "failed", "failed");
 	sheet_line(sheet, "epoll_ctl", "%s", words.text);
@@ -355,16 +327,24 @@ static void add_threads(struct sheet *sheet, const struct profile_process *proce
 		put_thread(table, i + 1, &process->threads[i]);
 }
 
+/* Keys that stand together for the same reason share a line. */
 static void add_inexact(struct sheet *sheet, const struct profile_process *process)
 {
 	const char *label = "inexact";
+	struct words keys = {};
 
 	for (size_t i = 0; i < process->nr_inexact; i++) {
 		const struct inexact *inexact = &process->inexact[i];
+		bool is_last = i + 1 == process->nr_inexact;
 
 		if (is_of_longest_wait(inexact))
 			continue;
-		sheet_line(sheet, label, "%s: %s", inexact->key, inexact->reason);
+		say(&keys, "%s%s", keys.len ? ", " : "", inexact->key);
+		if (!is_last && keys.len < sizeof(keys.text) / 2 &&
+		    !strcmp(inexact[1].reason, inexact->reason))
+			continue;
+		sheet_line(sheet, label, "%s: %s", keys.text, inexact->reason);
+		keys = (struct words){};
 		label = "";
 	}
 }
@@ -380,10 +360,12 @@ static void add_process(struct sheet *sheet, const struct profile_process *proce
 		add_wait(sheet, family, &process->counters.waits[family], profile->duration_ns,
 			 options->hist);
 	add_epoll_ctl(sheet, &process->counters);
+	epolls_add(sheet, process);
 	add_accept(sheet, process, profile->duration_ns);
 	add_all_io(sheet, &process->counters);
 	add_copies(sheet, &process->counters);
 	add_fds(sheet, process);
+	descriptors_add(sheet, process);
 	if (!all_calls(&process->counters))
 		sheet_line(sheet, "calls", "none of those traced returned");
 	add_inexact(sheet, process);
@@ -398,10 +380,15 @@ static const char *const loss_advice[LOSSES] = {
 	[LOSS_SELECT_SETS] = "select with sets of more than 32,768 descriptors",
 	[LOSS_TRUNCATED_MESSAGES] = "recvmmsg with MSG_TRUNC",
 	[LOSS_LISTENERS] = "listens and accepts without a row: raise --max-listeners",
+	[LOSS_EVENTS] = "events of waits that could not be looked at",
 	[LOSS_THREADS] = "calls of threads without a row: raise --max-threads",
 	[LOSS_PROCESSES] = "calls of processes without a row: raise --max-processes",
 	[LOSS_OPEN_DESCRIPTORS] = "descriptor tables of more than 262,144",
 	[LOSS_ENDED_PROCESSES] = "ends of processes came too fast to be noted",
+	[LOSS_INSTANCES] = "uses of epoll instances without a row: raise --max-threads",
+	[LOSS_REGISTRATIONS] = "registrations without a row, or unlike the kernel's: raise "
+			       "--max-registrations",
+	[LOSS_DESCRIPTIONS] = "descriptors without a row: raise --max-registrations",
 	[LOSS_PROGRAMS_SKIPPED] = "runs of a probe that the kernel skipped",
 };
 
@@ -459,6 +446,7 @@ int summary_make(struct sheet *sheet, const struct profile *profile,
 		 const struct summary_options *options)
 {
 	add_head(sheet, profile);
+	findings_show(sheet, profile);
 	for (size_t i = 0; i < profile->nr_processes && i < MOST_PROCESSES; i++)
 		add_process(sheet, &profile->processes[i], profile, options);
 	sheet_blank(sheet);

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Of a real number, a writer shows as many digits as mean something. */
+#define WRITER_REAL_DIGITS 6
+
 struct writer;
 
 struct writer_ops {

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What a wait reported: each event of epoll_wait is traced through its data to
+ * the registration, each descriptor poll or select found ready to its open file
+ * description. The events are read from the program's own array, many at a
+ * time. Functions are global so that the verifier follows the body of each
+ * loop once.
+ */
+#ifndef FDSCOPE_DELIVERY_BPF_H
+#define FDSCOPE_DELIVERY_BPF_H
+
+#include "registration.bpf.h"
+
+#define EVENTS_READ 16 /* of epoll_wait, at a time */
+#define NR_CHUNKS   64 /* that one function goes through */
+
+/* The row of the listener that the current process was told of. */
+static __noinline int count_delivered_listener(__u64 ino, __u32 tgid, __u64 start_ns,
+					       bool is_exclusive)
+{
+	struct listener_key key = {
+		.inode = ino,
+		.process_start_ns = start_ns,
+		.tgid = tgid,
+	};
+	struct listener *listener = bpf_map_lookup_elem(&listeners, &key);
+
+	if (!listener)
+		return 0;
+	__sync_fetch_and_add(&listener->delivered, 1);
+	if (is_exclusive)
+		__sync_fetch_and_add(&listener->delivered_exclusive, 1);
+	return 0;
+}
+
+static __always_inline void count_event_bits(struct delivery_counters *deliveries,
+					     struct registration *row, __u32 events)
+{
+	deliveries->by.level += !(row->events & EPOLLET);
+	deliveries->by.edge += !!(row->events & EPOLLET);
+	deliveries->by.oneshot += !!(row->events & EPOLLONESHOT);
+	deliveries->by.exclusive += !!(row->events & EPOLLEXCLUSIVE);
+	deliveries->in += !!(events & EPOLLIN);
+	deliveries->out += !!(events & EPOLLOUT);
+	deliveries->err += !!(events & EPOLLERR);
+	deliveries->hup += !!(events & EPOLLHUP);
+	deliveries->rdhup += !!(events & EPOLLRDHUP);
+	deliveries->pri += !!(events & EPOLLPRI);
+}
+
+static __always_inline bool is_out_alone(__u32 events)
+{
+	return events & EPOLLOUT && !(events & ~(EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND));
+}
+
+/* The same was told before and nothing was done: @use counts it, and @row. */
+#define COUNT_BOTH(use, row, member)                     \
+	do {                                             \
+		(use)->counters.member++;                \
+		__sync_fetch_and_add(&(row)->member, 1); \
+	} while (0)
+
+static __noinline int count_ignored(struct epoll_use *use, struct registration *row, __u32 events)
+{
+	struct file *file = file_of(bpf_get_current_task_btf(), row->fd);
+
+	if (!(row->events & EPOLLET)) {
+		COUNT_BOTH(use, row, redelivered);
+		if (events & EPOLLIN)
+			COUNT_BOTH(use, row, redelivered_in);
+	}
+	if (!row->file || (__u64)file != row->file)
+		COUNT_BOTH(use, row, phantom);
+	return 0;
+}
+
+/* An end that the delivery or the read before had told of already. */
+static __noinline int note_hangup(struct epoll_use *use, struct registration *row,
+				  struct description *description, __u32 events)
+{
+	if (description->has_ended)
+		COUNT_BOTH(use, row, ignored_hangup);
+	description->has_ended = 1;
+	return 0;
+}
+
+/* Edge deliveries are looked at again when the thread waits again. */
+static __noinline int note_edge(struct epoll_use *use, __u32 use_row, __u32 description,
+				struct thread *thread)
+{
+	struct batch *batch = bpf_map_lookup_elem(&batches, &use_row);
+	__u32 at = use->nr_edges;
+
+	if (!batch)
+		return 0; /* for the verifier */
+	if (at >= BATCH_EDGES_MAX) {
+		thread->counters.losses[LOSS_EVENTS]++;
+		return 0;
+	}
+	batch->descriptions[at] = description;
+	use->nr_edges = at + 1;
+	thread->nr_edges++;
+	return 0;
+}
+
+static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
+					  struct registration *row, struct description *description,
+					  __u32 events, __u64 now)
+{
+	bool is_level = !(row->events & EPOLLET);
+
+	if (description->is_ignored)
+		count_ignored(use, row, events);
+	if (is_level && description->is_unwritten && is_out_alone(events))
+		COUNT_BOTH(use, row, idle_out);
+	if (events & (EPOLLERR | EPOLLHUP) || (description->has_ended && events & EPOLLIN))
+		note_hangup(use, row, description, events);
+	description->is_ignored = 1;
+	description->is_unwritten = 1;
+	if (events & EPOLLIN) {
+		if (is_level && description->last_read == READ_RESIDUAL)
+			COUNT_BOTH(use, row, residual);
+		if (!is_level && !description->undrained_ns)
+			description->undrained_ns = now;
+		description->use = use_row + 1;
+		description->use_serial = use->serial;
+		description->is_unread = 1;
+	}
+	description->delivered_ns = now;
+}
+
+/* One event that the use in @use_row was handed; returns how many could be traced, 0 or 1. */
+__weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
+{
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
+	struct description *description;
+	struct registration *row;
+	struct thread *thread;
+	__u32 number;
+
+	if (!use)
+		return 0; /* for the verifier */
+	row = registration_by_data(use->instance, data, &number);
+	if (!row) {
+		use->counters.unattributed++;
+		return 0;
+	}
+	count_event_bits(&use->counters.deliveries, row, events);
+	__sync_fetch_and_add(&row->deliveries, 1);
+	row->tgid = use->tgid;
+	if (row->events & EPOLLONESHOT)
+		row->is_fired = 1;
+	description = described(row);
+	if (!description) {
+		if (row->deliveries > 1) /* no target holds it: nobody can have done anything */
+			count_ignored(use, row, events);
+		return 1;
+	}
+	description->registration = number + 1;
+	note_delivery(use, use_row, row, description, events, now);
+	if (description->is_listener)
+		count_delivered_listener(description->ino, use->tgid, use->process_start_ns,
+					 row->events & EPOLLEXCLUSIVE);
+	if (row->events & EPOLLET && events & EPOLLIN) {
+		thread = bpf_map_lookup_elem(&threads, &use->thread);
+		if (thread)
+			note_edge(use, use_row, row->description, thread);
+	}
+	return 1;
+}
+
+struct epoll_event_seen {
+	__u32 events;
+#if EPOLL_EVENT_BYTES == 16
+	__u32 reserved;
+#endif
+	__u64 data;
+} __attribute__((packed));
+
+/* Up to EVENTS_READ of the @nr events at @array; not 0 if they could not be read. */
+__weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
+{
+	struct epoll_event_seen seen[EVENTS_READ];
+	__u64 bytes = nr * sizeof(*seen);
+
+	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
+	if (bytes > sizeof(seen))
+		bytes = sizeof(seen);
+	if (bpf_probe_read_user(seen, bytes, (void *)array))
+		return 1;
+	for (__u32 i = 0; i < EVENTS_READ && i < nr; i++)
+		event_delivered(use_row, seen[i].events, seen[i].data, now);
+	return 0;
+}
+
+/*
+ * Each of these goes through NR_CHUNKS times as many as the one before: 1024,
+ * 65 536, 4 million, which is more than a process can have descriptors
+ * (fs.nr_open). One loop as long would take the verifier a second.
+ */
+__weak int more_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
+{
+	for (__u32 i = 0; i < NR_CHUNKS; i++) {
+		__u32 done = i * EVENTS_READ;
+
+		if (done >= nr)
+			break;
+		if (some_events_delivered(use_row, array + done * EPOLL_EVENT_BYTES, nr - done,
+					  now))
+			return 1;
+	}
+	return 0;
+}
+
+__weak int many_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
+{
+	for (__u32 i = 0; i < NR_CHUNKS; i++) {
+		__u32 done = i * EVENTS_READ * NR_CHUNKS;
+
+		if (done >= nr)
+			break;
+		if (more_events_delivered(use_row, array + done * EPOLL_EVENT_BYTES, nr - done,
+					  now))
+			return 1;
+	}
+	return 0;
+}
+
+__weak int all_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
+{
+	for (__u32 i = 0; i < NR_CHUNKS; i++) {
+		__u32 done = i * EVENTS_READ * NR_CHUNKS * NR_CHUNKS;
+
+		if (done >= nr)
+			return 0;
+		if (many_events_delivered(use_row, array + (__u64)done * EPOLL_EVENT_BYTES,
+					  nr - done, now))
+			return 1;
+	}
+	return 1;
+}
+
+/* The @nr events at @array, user memory, that the thread's wait returned with at @now. */
+static __always_inline void note_events(struct thread *thread, struct epoll_use *use, __u64 array,
+					__u64 nr, __u64 now)
+{
+	int failed;
+
+	if (nr <= EVENTS_READ)
+		failed = some_events_delivered(use->row, array, nr, now);
+	else
+		failed = all_events_delivered(use->row, array, nr, now);
+	if (failed)
+		thread->counters.losses[LOSS_EVENTS]++;
+}
+
+/* ---- what became of the edges of the last batch ---- */
+
+static __always_inline __u64 connections_queued(struct description *description)
+{
+	struct file *file = (void *)description->file;
+	struct sock *sk = file ? file_sock(file) : NULL;
+
+	if (!sk || !is_listening(sk))
+		return 0;
+	return READ(sk, __sk_common.skc_family) == AF_UNIX ? READ(sk, sk_receive_queue.qlen)
+							   : READ(sk, sk_ack_backlog);
+}
+
+/* Edge number @at of the last batch of the use in @use_row: has it been drained? */
+__weak int edge_left(__u32 use_row, __u32 at)
+{
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
+	struct batch *batch = bpf_map_lookup_elem(&batches, &use_row);
+	struct description *description;
+	struct registration *row;
+
+	if (!use || !batch || at >= BATCH_EDGES_MAX)
+		return 0; /* for the verifier */
+	description = description_at(batch->descriptions[at]);
+	if (!description || !description->file || !description->undrained_ns)
+		return 0;
+	if (description->is_listener) {
+		use->counters.edge_accept_left += connections_queued(description) != 0;
+		return 0;
+	}
+	use->counters.edge_undrained++;
+	row = registration_at(description->registration);
+	if (row)
+		__sync_fetch_and_add(&row->edge_undrained, 1);
+	return 0;
+}
+
+__weak int some_edges_left(__u32 use_row, __u32 from, __u32 nr)
+{
+	for (__u32 i = 0; i < 32; i++) {
+		if (from + i >= nr)
+			break;
+		edge_left(use_row, from + i);
+	}
+	return 0;
+}
+
+__weak int edges_left(__u32 use_row, __u32 nr)
+{
+	for (__u32 from = 0; from < BATCH_EDGES_MAX; from += 32) {
+		if (from >= nr)
+			break;
+		some_edges_left(use_row, from, nr);
+	}
+	return 0;
+}
+
+/* The thread's use of the instance at @ep, or NULL, even if it has more than are looked at. */
+static __noinline struct epoll_use *find_known_use(struct thread *thread, __u64 ep)
+{
+	struct thread_use_key key = { .thread = thread->row };
+	struct epoll_use *use = known_use(thread, ep);
+	__u32 *row;
+
+	if (use)
+		return use;
+	row = bpf_map_lookup_elem(&instances_by_ep, &ep);
+	if (!row)
+		return NULL;
+	key.instance = *row;
+	row = bpf_map_lookup_elem(&uses_by_thread, &key);
+	return row ? bpf_map_lookup_elem(&epoll_uses, row) : NULL;
+}
+
+/* The thread waits again on the instance at @epfd: what it left undrained, it left. */
+static __always_inline void look_back(struct thread *thread, struct task_struct *task, __u32 epfd)
+{
+	struct eventpoll *ep;
+	struct epoll_use *use;
+
+	if (!thread->nr_edges)
+		return;
+	ep = eventpoll_of(file_of(task, epfd));
+	use = ep ? find_known_use(thread, (__u64)ep) : NULL;
+	if (!use || !use->nr_edges)
+		return;
+	edges_left(use->row, use->nr_edges);
+	thread->nr_edges -= use->nr_edges;
+	use->nr_edges = 0;
+}
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Open file descriptions that an epoll instance watches, or that poll or select
+ * reported: what was told of each, and what was done on it since. Kept by
+ * address of the struct file, so that dup'ed descriptors share it.
+ */
+#ifndef FDSCOPE_DESCRIPTION_BPF_H
+#define FDSCOPE_DESCRIPTION_BPF_H
+
+#include "fd.bpf.h"
+#include "accept.bpf.h"
+
+#define SOCK_STREAM    1
+#define EFD_SEMAPHORE  1
+#define EPOLLIN	       0x001
+#define EPOLLPRI       0x002
+#define EPOLLOUT       0x004
+#define EPOLLERR       0x008
+#define EPOLLHUP       0x010
+#define EPOLLWRNORM    0x100
+#define EPOLLWRBAND    0x200
+#define EPOLLRDHUP     0x2000
+#define EPOLLEXCLUSIVE (1U << 28)
+#define EPOLLWAKEUP    (1U << 29)
+#define EPOLLONESHOT   (1U << 30)
+#define EPOLLET	       (1U << 31)
+
+#define ROW_HINTS 65536
+
+/* Where a row was found last, by a hash of what was looked for. The row says whether it is the one. */
+static __u32 description_hints[ROW_HINTS];
+
+static __always_inline __u32 row_hint(__u64 word)
+{
+	return word * 0x9E3779B97F4A7C15ULL >> 48;
+}
+
+/* Does an epoll instance watch @file? Then it has a list of its struct epitems. */
+static __always_inline bool is_in_epoll(struct file *file)
+{
+	return READ(file, f_ep) != NULL;
+}
+
+/* Is there nothing but the caller's reference to @file? */
+static __always_inline bool is_last_reference(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ref))
+		return READ(file, f_ref.refcnt.counter) == 0; /* include/linux/file_ref.h */
+	return BPF_CORE_READ((struct file___old *)file, f_count.counter) == 1;
+}
+
+static __always_inline __u32 drain_rule_of(struct file *file, __u32 kind)
+{
+	struct eventfd_ctx *eventfd;
+	struct socket *socket;
+
+	switch (kind) {
+	case KIND_SOCKET:
+		socket = READ(file, private_data);
+		return READ(socket, type) == SOCK_STREAM ? DRAIN_BY_LESS : DRAIN_BY_EAGAIN;
+	case KIND_PIPE:
+		return DRAIN_BY_LESS;
+	case KIND_EVENTFD:
+		eventfd = READ(file, private_data);
+		return READ(eventfd, flags) & EFD_SEMAPHORE ? DRAIN_BY_EAGAIN : DRAIN_BY_ANY;
+	case KIND_TIMERFD:
+		return DRAIN_BY_ANY;
+	case KIND_EPOLL:
+		return DRAIN_BY_WAIT;
+	default:
+		return DRAIN_BY_EAGAIN;
+	}
+}
+
+/* The address of the peer. A listener's is in its row of listeners. */
+static __always_inline void read_peer(struct description *description, struct sock *sk)
+{
+	description->family = READ(sk, __sk_common.skc_family);
+	description->port = bpf_ntohs(READ(sk, __sk_common.skc_dport));
+	if (description->family == AF_INET)
+		bpf_probe_read_kernel(description->address, 4, &sk->__sk_common.skc_daddr);
+	else if (description->family == AF_INET6)
+		bpf_probe_read_kernel(description->address, 16, &sk->__sk_common.skc_v6_daddr);
+}
+
+static __always_inline void describe(struct description *description, struct file *file)
+{
+	struct inode *inode = READ(file, f_inode);
+
+	__builtin_memset(description, 0, sizeof(*description));
+	description->born_ns = bpf_ktime_get_ns();
+	description->inode = (__u64)inode;
+	description->private_data = (__u64)READ(file, private_data);
+	description->ino = READ(inode, i_ino);
+	description->walk = walk;
+	description->kind = file_kind_by_name(file);
+	description->drain_rule = drain_rule_of(file, description->kind);
+	if (description->kind == KIND_SOCKET) {
+		struct sock *sk = file_sock(file);
+
+		description->is_listener = sk && is_listening(sk);
+		if (description->is_listener)
+			description->drain_rule = DRAIN_BY_EAGAIN;
+		if (sk)
+			read_peer(description, sk);
+	}
+	description->file = (__u64)file;
+}
+
+/* Another file can come to live at the same address when the end of the first went unseen. */
+static __always_inline bool is_same_description(struct description *description, struct file *file)
+{
+	return description->file == (__u64)file &&
+	       description->inode == (__u64)READ(file, f_inode) &&
+	       description->private_data == (__u64)READ(file, private_data);
+}
+
+static __noinline struct description *find_description(struct file *file, __u32 *hint)
+{
+	struct description *description;
+	__u64 address = (__u64)file;
+	__u32 *row = bpf_map_lookup_elem(&descriptions_by_file, &address);
+
+	if (!row)
+		return NULL;
+	description = bpf_map_lookup_elem(&descriptions, row);
+	if (!description)
+		return NULL; /* for the verifier */
+	if (!is_same_description(description, file))
+		describe(description, file);
+	*hint = *row;
+	return description;
+}
+
+/* What is known of @file, or NULL. */
+static __always_inline struct description *description_of(struct file *file)
+{
+	__u32 *hint = &description_hints[row_hint((__u64)file)];
+	struct description *description;
+	__u32 row = *hint;
+
+	if (!looks_everywhere && !is_in_epoll(file))
+		return NULL;
+	description = bpf_map_lookup_elem(&descriptions, &row);
+	if (description && is_same_description(description, file))
+		return description;
+	return find_description(file, hint);
+}
+
+/* The row of the struct file at @address, made if need be; its number, plus 1, or 0 and a loss when the table is full. */
+__weak __u32 description_row(__u64 address)
+{
+	struct file *file = (struct file *)address;
+	struct description *description;
+	__u32 *known = bpf_map_lookup_elem(&descriptions_by_file, &address);
+	__u32 row;
+
+	if (known) {
+		row = *known;
+		description = bpf_map_lookup_elem(&descriptions, &row);
+		if (description && !is_same_description(description, file))
+			describe(description, file);
+		return row + 1;
+	}
+	if (bpf_map_pop_elem(&free_descriptions, &row)) {
+		count_loss(LOSS_DESCRIPTIONS);
+		return 0;
+	}
+	description = bpf_map_lookup_elem(&descriptions, &row);
+	if (!description)
+		return 0; /* for the verifier */
+	describe(description, file);
+	if (!bpf_map_update_elem(&descriptions_by_file, &address, &row, BPF_NOEXIST))
+		return row + 1;
+	description->file = 0; /* another thread was first */
+	bpf_map_push_elem(&free_descriptions, &row, 0);
+	known = bpf_map_lookup_elem(&descriptions_by_file, &address);
+	return known ? *known + 1 : 0;
+}
+
+static __always_inline struct description *description_at(__u32 row_plus_1)
+{
+	__u32 row = row_plus_1 - 1;
+
+	return row_plus_1 ? bpf_map_lookup_elem(&descriptions, &row) : NULL;
+}
+
+/* Nothing leads to the description any more. Whoever takes it out of the hash gives the row back. */
+static __noinline int forget_description(struct description *description, __u32 row)
+{
+	__u64 address = description->file;
+
+	if (!bpf_map_delete_elem(&descriptions_by_file, &address)) {
+		description->file = 0;
+		bpf_map_push_elem(&free_descriptions, &row, 0);
+	}
+	return 0;
+}
+
+/* ---- calls on it ---- */
+
+static __always_inline void note_call(struct description *description)
+{
+	description->is_ignored = 0;
+	description->is_poll_ignored = 0;
+}
+
+/* The first read after a delivery with IN is counted where that was counted. */
+static __noinline int count_first_read(struct description *description, bool found_nothing)
+{
+	struct registration *registration;
+	struct epoll_use *use;
+	__u32 row = description->use - 1;
+	__u64 ns;
+
+	description->is_unread = 0;
+	use = bpf_map_lookup_elem(&epoll_uses, &row);
+	if (!use || use->serial != description->use_serial)
+		return 0;
+	ns = bpf_ktime_get_ns() - description->delivered_ns;
+	__sync_fetch_and_add(
+		&use->counters.first_read_ns_hist[hist_bucket(ns) & (HIST_NS_BUCKETS - 1)], 1);
+	if (!found_nothing)
+		return 0;
+	__sync_fetch_and_add(&use->counters.spurious, 1);
+	row = description->registration - 1;
+	registration = bpf_map_lookup_elem(&registrations, &row);
+	if (registration)
+		__sync_fetch_and_add(&registration->spurious, 1);
+	return 0;
+}
+
+static __always_inline void note_first_read(struct description *description, bool found_nothing)
+{
+	if (description->is_unread)
+		count_first_read(description, found_nothing);
+}
+
+static __always_inline void note_draining(struct description *description, bool is_draining)
+{
+	description->last_read = is_draining ? READ_DRAINING : READ_RESIDUAL;
+	if (is_draining)
+		description->undrained_ns = 0;
+}
+
+/* Did a read that moved something take all there was? */
+static __always_inline bool takes_all(struct description *description, bool is_less)
+{
+	return description->drain_rule == DRAIN_BY_ANY ||
+	       (description->drain_rule == DRAIN_BY_LESS && is_less);
+}
+
+/*
+ * A read returned @ret: bytes, 0 or an error. @is_less: it was asked for more; a
+ * result of 0 is then the end. @is_peek: what it read is still there.
+ */
+static __always_inline void note_read(struct description *description, long ret, __u64 bytes,
+				      bool is_less, bool is_peek)
+{
+	note_call(description);
+	if (is_interrupted(ret))
+		return;
+	note_first_read(description, ret == -EAGAIN);
+	if (ret == -EAGAIN) {
+		note_draining(description, true);
+	} else if (ret > 0) {
+		note_draining(description, !is_peek && takes_all(description, is_less));
+		description->has_ended = 0;
+		__sync_fetch_and_add(&description->reads, 1);
+		__sync_fetch_and_add(&description->read_bytes, bytes);
+	} else if (ret == 0) {
+		note_draining(description, is_less);
+		description->has_ended = is_less;
+	} else {
+		description->has_ended = 0; /* it has heard of the error */
+	}
+}
+
+static __always_inline void note_write(struct description *description, long ret, __u64 bytes)
+{
+	note_call(description);
+	description->is_unwritten = 0;
+	description->is_poll_unwritten = 0;
+	if (ret > 0)
+		__sync_fetch_and_add(&description->write_bytes, bytes);
+}
+
+/* accept takes one; only EAGAIN says that there is no other. */
+static __always_inline void note_accept(struct task_struct *task, __u32 fd, long ret)
+{
+	struct file *file = file_of(task, fd);
+	struct description *description = file ? description_of(file) : NULL;
+
+	if (!description)
+		return;
+	description->is_listener = 1;
+	description->drain_rule = DRAIN_BY_EAGAIN;
+	note_call(description);
+	if (ret >= 0 || ret == -EAGAIN) {
+		note_first_read(description, ret == -EAGAIN);
+		note_draining(description, ret == -EAGAIN);
+	}
+}
+
+/* A wait on an instance that another one watches: it has taken all if it had room for more. */
+static __always_inline void note_wait(struct description *description, long ret, int max_events)
+{
+	note_call(description);
+	if (ret < 0)
+		return;
+	note_first_read(description, false);
+	note_draining(description, ret < max_events);
+}
+
+#endif
