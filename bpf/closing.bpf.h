@@ -12,8 +12,23 @@
 
 #define EPITEMS_ENDED 64 /* those of a file in more instances are left to the sweep */
 
-/* The registration of the epitem at @address, whose file is about to be closed for good. */
-__weak int registration_closing(__u64 address)
+/* Does the instance at @ep end with the current task, too? What it watches is then read as it stood. */
+static __always_inline bool ends_with_us(__u64 ep, __u32 row)
+{
+	struct instance *instance = bpf_map_lookup_elem(&instances, &row);
+	struct file *file;
+
+	if (!instance)
+		return false;
+	file = file_of(bpf_get_current_task_btf(), instance->holder_fd);
+	return file && eventpoll_of(file) == (struct eventpoll *)ep && is_last_reference(file);
+}
+
+/*
+ * The registration of the epitem at @address, whose file is about to be closed
+ * for good; if @is_exit, because the process ends.
+ */
+__weak int registration_closing(__u64 address, int is_exit)
 {
 	struct epitem *epi = (struct epitem *)address;
 	__u64 ep = (__u64)READ(epi, ep);
@@ -22,7 +37,7 @@ __weak int registration_closing(__u64 address)
 	struct registration *row;
 	__u32 number;
 
-	if (!instance)
+	if (!instance || (is_exit && ends_with_us(ep, *instance)))
 		return 0;
 	key.file = (__u64)READ(epi, ffd.file);
 	key.instance = *instance;
@@ -33,23 +48,23 @@ __weak int registration_closing(__u64 address)
 	return 0;
 }
 
-static __noinline int registrations_closing(struct file *file)
+static __noinline int registrations_closing(struct file *file, bool is_exit)
 {
 	struct hlist_head *head = READ(file, f_ep);
 	__u64 node = head ? read_word(&head->first) : 0;
 
 	for (int i = 0; i < EPITEMS_ENDED && node; i++) {
-		registration_closing((__u64)epitem_of((void *)node));
+		registration_closing((__u64)epitem_of((void *)node), is_exit);
 		node = read_word(&((struct hlist_node *)node)->next);
 	}
 	return 0;
 }
 
 /*
- * The current task gives up its descriptor @fd: if nothing else refers to the
- * description, it is forgotten, and its registrations if @with_registrations.
+ * The current task gives up its descriptor @fd, if @is_exit because its process
+ * ends: if nothing else refers to the description, it is forgotten.
  */
-__weak int descriptor_given_up(__u32 fd, int with_registrations)
+__weak int descriptor_given_up(__u32 fd, int is_exit)
 {
 	struct file *file = file_of(bpf_get_current_task_btf(), fd);
 	__u64 address = (__u64)file;
@@ -58,8 +73,7 @@ __weak int descriptor_given_up(__u32 fd, int with_registrations)
 
 	if (!file || (!looks_everywhere && !is_in_epoll(file)) || !is_last_reference(file))
 		return 0;
-	if (with_registrations)
-		registrations_closing(file);
+	registrations_closing(file, is_exit);
 	row = bpf_map_lookup_elem(&descriptions_by_file, &address);
 	description = row ? bpf_map_lookup_elem(&descriptions, row) : NULL;
 	if (description)
@@ -89,7 +103,7 @@ static __always_inline void description_closing(struct thread *thread, struct ta
 		return;
 	thread->description = *row + 1;
 	if (PACKED_NR(description->registrations) > 1)
-		registrations_closing(file);
+		registrations_closing(file, false);
 }
 
 static __always_inline void close_done(struct thread *thread)
@@ -117,7 +131,7 @@ static __always_inline void close_done(struct thread *thread)
 __weak int some_given_up(__u32 from, __u32 last)
 {
 	for (__u32 i = 0; i < RANGE_STEP && from + i <= last; i++)
-		descriptor_given_up(from + i, true);
+		descriptor_given_up(from + i, false);
 	return 0;
 }
 

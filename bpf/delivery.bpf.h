@@ -74,6 +74,9 @@ static __noinline int count_ignored(struct epoll_use *use, struct registration *
 	return 0;
 }
 
+/* EPOLLRDHUP is the end of what there is to read: whoever asks for it wants to know. */
+#define EPOLL_ENDS (EPOLLERR | EPOLLHUP | EPOLLRDHUP)
+
 /* An end that the delivery or the read before had told of already. */
 static __noinline int note_hangup(struct epoll_use *use, struct registration *row,
 				  struct description *description, __u32 events)
@@ -113,7 +116,7 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 		count_ignored(use, row, events);
 	if (is_level && description->is_unwritten && is_out_alone(events))
 		COUNT_BOTH(use, row, idle_out);
-	if (events & (EPOLLERR | EPOLLHUP) || (description->has_ended && events & EPOLLIN))
+	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
 		note_hangup(use, row, description, events);
 	description->is_ignored = 1;
 	description->is_unwritten = 1;
@@ -124,6 +127,9 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 			description->undrained_ns = now;
 		description->use = use_row + 1;
 		description->use_serial = use->serial;
+		description->told_start_ns = use->process_start_ns;
+		description->told_tgid = use->tgid;
+		description->told_instance = use->instance;
 		description->is_unread = 1;
 	}
 	description->delivered_ns = now;
@@ -246,6 +252,7 @@ static __always_inline void note_events(struct thread *thread, struct epoll_use 
 {
 	int failed;
 
+	use->batch_ns = now;
 	if (nr <= EVENTS_READ)
 		failed = some_events_delivered(use->row, array, nr, now);
 	else
@@ -280,6 +287,8 @@ __weak int edge_left(__u32 use_row, __u32 at)
 	description = description_at(batch->descriptions[at]);
 	if (!description || !description->file || !description->undrained_ns)
 		return 0;
+	if (description->undrained_ns > use->batch_ns)
+		return 0; /* drained, and told of again to another one who waits */
 	if (description->is_listener) {
 		use->counters.edge_accept_left += connections_queued(description) != 0;
 		return 0;

@@ -205,17 +205,34 @@ static __always_inline void note_call(struct description *description)
 	description->is_poll_ignored = 0;
 }
 
+/* The use that was told last; when its thread has ended, that of its process's ended threads. */
+static __always_inline struct epoll_use *use_told(struct description *description)
+{
+	struct use_key key = {
+		.start_ns = description->told_start_ns,
+		.tgid = description->told_tgid,
+		.instance = description->told_instance,
+	};
+	__u32 row = description->use - 1, *ended;
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &row);
+
+	if (use && use->serial == description->use_serial)
+		return use;
+	ended = bpf_map_lookup_elem(&ended_uses, &key);
+	return ended ? bpf_map_lookup_elem(&epoll_uses, ended) : NULL;
+}
+
 /* The first read after a delivery with IN is counted where that was counted. */
 static __noinline int count_first_read(struct description *description, bool found_nothing)
 {
 	struct registration *registration;
 	struct epoll_use *use;
-	__u32 row = description->use - 1;
+	__u32 row;
 	__u64 ns;
 
 	description->is_unread = 0;
-	use = bpf_map_lookup_elem(&epoll_uses, &row);
-	if (!use || use->serial != description->use_serial)
+	use = use_told(description);
+	if (!use)
 		return 0;
 	ns = bpf_ktime_get_ns() - description->delivered_ns;
 	__sync_fetch_and_add(

@@ -20,7 +20,7 @@ static __always_inline void count_report(struct wait_counters *wait,
 		wait->redelivered_in += !!(events & EPOLLIN);
 	}
 	wait->idle_out += description->is_poll_unwritten && is_out_alone(events);
-	if (events & (EPOLLERR | EPOLLHUP) || (description->has_ended && events & EPOLLIN)) {
+	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN)) {
 		wait->ignored_hangup += description->has_ended;
 		description->has_ended = 1;
 	}

@@ -45,7 +45,7 @@ static __always_inline void dispatch_enter(struct thread *thread, struct task_st
 	case CALL_DUP_TO:
 		close_entered(thread, task, ARG2(regs));
 		if (ARG1(regs) != ARG2(regs) && file_of(task, ARG1(regs)))
-			descriptor_given_up(ARG2(regs), true);
+			descriptor_given_up(ARG2(regs), false);
 		fd_call_entered(thread, task, regs, call->handler);
 		break;
 	case CALL_CLOSE_RANGE:

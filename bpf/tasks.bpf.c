@@ -146,7 +146,7 @@ __weak int last_look(__u32 fd)
 	bool is_lost;
 
 	listener_of(file_of(task, fd), task->tgid, task->group_leader->start_time, &is_lost);
-	descriptor_given_up(fd, false); /* what stands registered stands at its end */
+	descriptor_given_up(fd, true);
 	return 0;
 }
 

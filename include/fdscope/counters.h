@@ -371,6 +371,7 @@ enum use_state {
 struct epoll_use {
 	__u64 process_start_ns;
 	__u64 ep;
+	__u64 batch_ns; /* when the last batch was returned */
 	__u32 tgid;
 	__u32 state;	  /* enum use_state */
 	__u32 thread;	  /* row */
@@ -432,10 +433,13 @@ struct description {
 	__u64 reads;	    /* calls that moved something, and what they moved */
 	__u64 read_bytes;
 	__u64 write_bytes;
+	__u64 told_start_ns; /* process_start_ns, tgid and instance of @use: it may end before the read */
 	__u64 registrations; /* its registrations, packed: see PACKED() */
 	__u32 walk;	     /* that met it last */
 	__u32 use;	     /* row that delivered last, plus 1: for the first read after it */
 	__u32 use_serial;
+	__u32 told_tgid;
+	__u32 told_instance;
 	__u32 registration; /* that was delivered last, plus 1 */
 	__u16 family;	    /* of a socket: AF_INET, AF_INET6, AF_UNIX; else 0 */
 	__u16 port;	    /* of the peer; of the listener itself */

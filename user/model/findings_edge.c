@@ -207,7 +207,7 @@ void look_for_edge_accept_once(struct search *search)
  * read so many times sooner than the unlucky, and most turns are as much shorter.
  */
 #define GREEDY_MEAN_READS 16.0
-#define GREEDY_SPREAD	  32
+#define GREEDY_SPREAD	  16
 
 static double reads_per_delivery(uint64_t reads, uint64_t deliveries)
 {

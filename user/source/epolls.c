@@ -17,7 +17,6 @@
 #include <fdscope/config.h>
 #include "fdscope.skel.h"
 #include "source/probes.h"
-#include "source/procfs.h"
 
 /* A map of rows, shared with the kernel. */
 struct table {
@@ -220,6 +219,14 @@ static int sweep(struct epolls *epolls, bool is_unheld_included)
 	return err;
 }
 
+/* Until it begins to end: its descriptors are closed after that. */
+static bool is_target(const struct epolls *epolls, uint32_t tgid)
+{
+	struct process process;
+
+	return !bpf_map_lookup_elem(bpf_map__fd(epolls->skel->maps.processes), &tgid, &process);
+}
+
 /*
  * An instance that the walk did not meet although its last holder lives was
  * closed by something else than close. (Or it is on its way in a message: then it
@@ -233,7 +240,7 @@ static void note_closed(struct epolls *epolls)
 		struct instance *instance = instance_at(epolls, row);
 
 		if (!instance->ep || instance->is_closed || epolls_is_held(epolls, row) ||
-		    !procfs_is_alive(instance->holder_tgid))
+		    !is_target(epolls, instance->holder_tgid))
 			continue;
 		instance->is_closed = 1;
 		bpf_map_delete_elem(by_ep, &instance->ep);
