@@ -119,7 +119,8 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
 		note_hangup(use, row, description, events);
 	description->is_ignored = 1;
-	description->is_unwritten = 1;
+	if (events & EPOLLOUT)
+		description->is_unwritten = 1;
 	if (events & EPOLLIN) {
 		if (is_level && description->last_read == READ_RESIDUAL)
 			COUNT_BOTH(use, row, residual);

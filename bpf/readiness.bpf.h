@@ -25,7 +25,8 @@ static __always_inline void count_report(struct wait_counters *wait,
 		description->has_ended = 1;
 	}
 	description->is_poll_ignored = 1;
-	description->is_poll_unwritten = 1;
+	if (events & EPOLLOUT)
+		description->is_poll_unwritten = 1;
 }
 
 /* A wait of the thread in @thread_row, of @family, reported @events of @fd. */

@@ -137,7 +137,7 @@ struct epoll_counters {
 	struct delivery_counters deliveries;
 	__u64 redelivered;    /* level, no call on it since its last delivery */
 	__u64 redelivered_in; /* of them, with IN */
-	__u64 idle_out;	      /* level, OUT and nothing else, no write since its last delivery */
+	__u64 idle_out; /* level, OUT and nothing else, no write since its last delivery with OUT */
 	__u64 ignored_hangup; /* ERR, HUP or a stream's end, told by the delivery before already */
 	__u64 residual;	      /* level IN, its latest read was not draining */
 	__u64 spurious;	      /* IN, its first read or accept answered EAGAIN */
@@ -448,7 +448,7 @@ struct description {
 	__u8 drain_rule; /* enum drain_rule */
 	__u8 is_listener;
 	__u8 is_ignored;      /* delivered, and no call on it since */
-	__u8 is_unwritten;    /* delivered, and no write since */
+	__u8 is_unwritten;    /* delivered with OUT, and no write since */
 	__u8 is_unread;	      /* delivered with IN, and no read since */
 	__u8 is_poll_ignored; /* the same for poll and select */
 	__u8 is_poll_unwritten;

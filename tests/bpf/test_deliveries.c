@@ -276,6 +276,32 @@ static void writable_and_nothing_to_write_is_idle(void **state)
 	close(fd);
 }
 
+/* OUT is asked for when there is an answer, and IN again when it is written. */
+static void in_and_out_in_turn_is_not_idle(void **state)
+{
+	int pair[2], epfd = new_epoll();
+
+	must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), "socketpair");
+	watch(epfd, pair[0], EPOLLIN);
+	begin(*state);
+	for (int i = 0; i < 5; i++) {
+		put(pair[1], 8);
+		wait_for(epfd, 1);
+		take(pair[0], 8, 8);
+		rewatch(epfd, pair[0], EPOLLOUT);
+		wait_for(epfd, 1);
+		put(pair[0], 8);
+		rewatch(epfd, pair[0], EPOLLIN);
+	}
+	end(*state);
+	expect_epoll(*state, epfd, { "returns", 10 }, { "registrations.level", 1 },
+		     { "deliveries.level", 10 }, { "deliveries.in", 5 }, { "deliveries.out", 5 },
+		     { "residual", 4 }, { "first_reads", 5 });
+	close(epfd);
+	close(pair[0]);
+	close(pair[1]);
+}
+
 static void an_edge_is_never_idle(void **state)
 {
 	int epfd = new_epoll(), fd = new_eventfd();
@@ -392,6 +418,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(dup_shares_the_state),
 	cmocka_unit_test(instances_share_the_state_of_a_description),
 	cmocka_unit_test(writable_and_nothing_to_write_is_idle),
+	cmocka_unit_test(in_and_out_in_turn_is_not_idle),
 	cmocka_unit_test(an_edge_is_never_idle),
 	cmocka_unit_test(a_hangup_told_before_is_ignored),
 	cmocka_unit_test(an_end_of_stream_read_before_is_ignored),

@@ -105,6 +105,25 @@ static void a_herd_that_goes_back_to_sleep_in_the_kernel_shows_in_its_switches(v
 	profile_free(&profile);
 }
 
+/* Two processes in Python, one client. */
+static void two_processes_that_race_are_a_herd(void **state)
+{
+	struct profile profile = scene();
+
+	(void)state;
+	add_worker(&profile, 210, 245);
+	add_worker(&profile, 90, 101);
+	profile.processes[0].counters.waits[WAIT_EPOLL].switches = 289;
+	profile.processes[1].counters.waits[WAIT_EPOLL].switches = 133;
+	assert_found(&profile, "herd");
+
+	profile = scene();
+	add_worker(&profile, 210, 220);
+	add_worker(&profile, 90, 101);
+	profile.processes[1].counters.waits[WAIT_EPOLL].switches = 133;
+	assert_nothing_found(&profile);
+}
+
 static void one_process_may_switch_in_its_waits_for_other_reasons(void **state)
 {
 	struct profile profile = scene();
@@ -411,6 +430,7 @@ int main(void)
 		cmocka_unit_test(exclusive_workers_are_no_herd),
 		cmocka_unit_test(
 			a_herd_that_goes_back_to_sleep_in_the_kernel_shows_in_its_switches),
+		cmocka_unit_test(two_processes_that_race_are_a_herd),
 		cmocka_unit_test(one_process_may_switch_in_its_waits_for_other_reasons),
 		cmocka_unit_test(workers_on_poll_are_a_herd_as_well),
 		cmocka_unit_test(listeners_of_their_own_are_no_herd),

@@ -222,6 +222,7 @@ static struct profile_process *add_greedy(struct profile *profile, uint64_t read
 
 		other->reads = other->deliveries = 25;
 	}
+	process->counters.waits[WAIT_EPOLL].busy_ns_hist[23] = 20;
 	process->epolls->counters.first_read_ns_hist[14] = 100;
 	process->epolls->counters.first_read_ns_hist[24] = 10; /* 8.4 to 16.8 ms */
 	return process;
@@ -319,12 +320,12 @@ static void where_all_are_greedy_nobody_is(void **state)
 	struct profile_process *process = add_closed(&profile, 13000);
 
 	(void)state;
-	process->epolls->counters.first_read_ns_hist[21] = 700;
+	process->epolls->counters.first_read_ns_hist[19] = 250;
 	assert_nothing_found(&profile);
 
 	profile = scene();
 	process = add_closed(&profile, 13000);
-	process->counters.waits[WAIT_EPOLL].busy_ns_hist[21] = 1100;
+	process->counters.waits[WAIT_EPOLL].busy_ns_hist[19] = 400;
 	assert_nothing_found(&profile);
 
 	profile = scene();

@@ -317,6 +317,36 @@ static void connections_read_to_their_end_and_not_closed_leak(void **state)
 	profile_free(&profile);
 }
 
+/* Of the kinds nothing is known any more. */
+static void a_process_that_has_ended_leaked_all_the_same(void **state)
+{
+	struct profile profile = scene();
+	struct profile_process *process = add_process(&profile);
+
+	(void)state;
+	process->has_exited = true;
+	process->fds = (struct profile_fds){ .is_known = true, .open = 329, .limit = 1024 };
+	process->counters.fds = (struct fd_counters){ 331, 2 };
+	process->counters.io[IO_READ][KIND_SOCKET].end = 320;
+	assert_non_null(
+		strstr(the_finding(&profile, "fd-leak")->message, "peers of 318 connections"));
+	profile_free(&profile);
+}
+
+/* Stopped in the middle of a load. */
+static void connections_open_at_a_process_end_are_healthy(void **state)
+{
+	struct profile profile = scene();
+	struct profile_process *process = add_process(&profile);
+
+	(void)state;
+	process->has_exited = true;
+	process->fds = (struct profile_fds){ .is_known = true, .open = 329, .limit = 1024 };
+	process->counters.fds = (struct fd_counters){ 1000, 680 };
+	process->counters.io[IO_READ][KIND_SOCKET].end = 680;
+	assert_nothing_found(&profile);
+}
+
 static void connections_read_to_their_end_and_closed_are_healthy(void **state)
 {
 	struct profile profile = scene();
@@ -336,8 +366,12 @@ static void without_a_census_nothing_is_known(void **state)
 
 	(void)state;
 	set_growth(process, KIND_EVENTFD, 1000);
-	process->fds.close_wait = 100;
 	process->fds.has_kinds = false;
+	assert_nothing_found(&profile);
+
+	profile = scene();
+	process = add_process(&profile);
+	process->counters.fds.opened = process->counters.io[IO_READ][KIND_SOCKET].end = 100;
 	assert_nothing_found(&profile);
 }
 
@@ -414,6 +448,8 @@ int main(void)
 		cmocka_unit_test(a_ramp_of_connections_is_healthy),
 		cmocka_unit_test(sockets_whose_peers_are_gone_leak),
 		cmocka_unit_test(connections_read_to_their_end_and_not_closed_leak),
+		cmocka_unit_test(a_process_that_has_ended_leaked_all_the_same),
+		cmocka_unit_test(connections_open_at_a_process_end_are_healthy),
 		cmocka_unit_test(connections_read_to_their_end_and_closed_are_healthy),
 		cmocka_unit_test(without_a_census_nothing_is_known),
 		cmocka_unit_test(

@@ -78,17 +78,6 @@ static void which_descriptors_it_was_may_not_be_known(void **state)
 	profile_free(&spin.profile);
 }
 
-/* Out is asked for when there is an answer, and in again when it is written. */
-static void in_and_out_in_turn_is_healthy(void **state)
-{
-	struct spin spin = spin_of(NR);
-
-	(void)state;
-	spin.epoll->counters.idle_out = spin.descriptor->idle_out = NR / 2;
-	spin.process->counters.io[IO_WRITE][KIND_SOCKET].moved = NR / 2;
-	assert_nothing_found(&spin.profile);
-}
-
 /* A oneshot armed for out again and again: the loop does something, but does not write. */
 static void a_registration_renewed_for_nothing_is_idle_write_interest(void **state)
 {
@@ -401,7 +390,6 @@ int main(void)
 		cmocka_unit_test(writable_all_the_time_and_not_written_to_is_idle_write_interest),
 		cmocka_unit_test(where_several_are_idle_the_instance_is_named),
 		cmocka_unit_test(which_descriptors_it_was_may_not_be_known),
-		cmocka_unit_test(in_and_out_in_turn_is_healthy),
 		cmocka_unit_test(a_registration_renewed_for_nothing_is_idle_write_interest),
 		cmocka_unit_test(writable_again_for_a_moment_is_healthy),
 		cmocka_unit_test(what_happens_seldom_is_no_spin),

@@ -139,7 +139,7 @@ static bool grows(const struct profile_fds *fds, enum fd_kind kind)
 	uint64_t each = kind == KIND_PIPE ? LEAK_PIPES : LEAK_OTHERS;
 	uint64_t explained = each * fds->kinds[KIND_SOCKET];
 
-	return fds->has_growth && fds->growth[kind] > (int64_t)explained &&
+	return fds->has_kinds && fds->has_growth && fds->growth[kind] > (int64_t)explained &&
 	       fds->growth[kind] >= (kind == KIND_FILE ? LEAK_FILES : LEAK_LEAST);
 }
 
@@ -156,16 +156,17 @@ static enum fd_kind growing_kind(const struct profile_fds *fds)
 	return most;
 }
 
-/* Connections that were read to their end, and no close since: at least so many. */
+/*
+ * Connections that were read to their end, and no close since: at least so many.
+ * What is open when a process ends was not closed.
+ */
 static uint64_t ended_and_open(const struct profile_process *process)
 {
-	const struct counters *counters = &process->counters;
-	const struct profile_fds *fds = &process->fds;
-	uint64_t ends = less(counters->io[IO_READ][KIND_SOCKET].end, counters->fds.closed);
+	const struct fd_counters *calls = &process->counters.fds;
+	uint64_t ends = less(process->counters.io[IO_READ][KIND_SOCKET].end, calls->closed);
+	uint64_t more = less(calls->opened, calls->closed);
 
-	return fds->has_growth && fds->growth[KIND_SOCKET] >= LEAK_LEAST && ends >= LEAK_LEAST
-		       ? ends
-		       : 0;
+	return more >= LEAK_LEAST && ends >= LEAK_LEAST ? ends : 0;
 }
 
 static void rest_on_fds(struct search *search, const struct profile_process *process,
@@ -176,7 +177,8 @@ static void rest_on_fds(struct search *search, const struct profile_process *pro
 	if (fds->has_growth)
 		finding_rests_on(search, fds->growth[kind], "fds.kinds.%s.growth",
 				 kind_names[kind]);
-	finding_rests_on(search, fds->kinds[kind], "fds.kinds.%s", kind_names[kind]);
+	if (fds->has_kinds)
+		finding_rests_on(search, fds->kinds[kind], "fds.kinds.%s", kind_names[kind]);
 	finding_rests_on(search, process->counters.fds.opened, "fds.opened");
 	finding_rests_on(search, process->counters.fds.closed, "fds.closed");
 }
@@ -200,8 +202,8 @@ static void say_sockets(struct search *search, const struct profile_process *pro
 			 "io.read.socket.end");
 	rest_on_fds(search, process, KIND_SOCKET);
 	finding_says(search,
-		     "The peers of %s connections have gone and their sockets are still open; %s "
-		     "descriptors are.",
+		     "The peers of %s connections have gone and their sockets were not closed; %s "
+		     "descriptors are open.",
 		     format_count(nr, ended > gone ? ended : gone),
 		     format_count(open, process->fds.open));
 	finding_advises(search, "Close a connection when a read returns 0 or fails, or when ERR, "
@@ -225,10 +227,9 @@ static void say_growth(struct search *search, const struct profile_process *proc
 
 static void find_leak(struct search *search, const struct profile_process *process)
 {
-	const struct profile_fds *fds = &process->fds;
-	enum fd_kind kind = growing_kind(fds);
+	enum fd_kind kind = growing_kind(&process->fds);
 
-	if (!fds->is_known || !fds->has_kinds)
+	if (!process->fds.is_known)
 		return;
 	if (kind != KIND_SOCKET && finding_begin(search, process, NULL))
 		say_growth(search, process, kind);

@@ -28,7 +28,6 @@ struct place {
 	uint64_t phantom;
 	uint64_t hangup;
 	uint64_t idle_out;
-	uint64_t redelivered;
 	uint64_t redelivered_in;
 };
 
@@ -43,7 +42,6 @@ static struct place place_of_epoll(const struct profile_process *process,
 		.phantom = epoll->counters.phantom,
 		.hangup = epoll->counters.ignored_hangup,
 		.idle_out = epoll->counters.idle_out,
-		.redelivered = epoll->counters.redelivered,
 		.redelivered_in = epoll->counters.redelivered_in,
 	};
 }
@@ -58,7 +56,6 @@ static struct place place_of_wait(const struct profile_process *process, enum wa
 		.wakeups = wait_wakeups(wait),
 		.hangup = wait->ignored_hangup,
 		.idle_out = wait->idle_out,
-		.redelivered = wait->redelivered,
 		.redelivered_in = wait->redelivered_in,
 	};
 }
@@ -238,31 +235,6 @@ void look_for_ignored_hangup(struct search *search)
 
 /* ---- idle-write-interest ---- */
 
-static uint64_t writes(const struct counters *counters)
-{
-	uint64_t calls = 0;
-
-	for (int family = IO_WRITE; family < IO_FAMILIES; family++) {
-		for (int kind = 0; kind < IO_KINDS; kind++)
-			calls += io_calls(&counters->io[family][kind]);
-	}
-	return calls;
-}
-
-/*
- * Who asks for OUT after each request, writes, and asks for IN again, is told of
- * OUT without having written since he was told of IN. Idle is what was told
- * twice with nothing done in between, or more often than anything was written.
- */
-static uint64_t idle_deliveries(const struct place *place)
-{
-	uint64_t told_twice = less(place->redelivered, place->redelivered_in);
-	uint64_t unwritten = less(place->idle_out, writes(&place->process->counters));
-	uint64_t idle = place->idle_out < told_twice ? place->idle_out : told_twice;
-
-	return less(idle > unwritten ? idle : unwritten, place->phantom);
-}
-
 static void find_idle_write(struct search *search, const struct place *place)
 {
 	static const struct symptom symptom = {
@@ -270,7 +242,7 @@ static void find_idle_write(struct search *search, const struct place *place)
 		offsetof(struct profile_descriptor, idle_out),
 		"Room to write to",
 	};
-	uint64_t idle = idle_deliveries(place);
+	uint64_t idle = less(place->idle_out, place->phantom);
 
 	if (!is_spin(search, place, idle) || !begin(search, place, &symptom, place->idle_out))
 		return;
