@@ -268,7 +268,7 @@ struct process {
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
 	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
 	__u32 born_traced;
-	__u32 close_wait; /* of @open: TCP sockets whose peer has been gone for a second or longer */
+	__u32 close_wait; /* of @open: TCP sockets whose peer closed 1000 ticks ago or more */
 };
 
 /* Names a process for ever: a tgid is used again, a start time is not. */

@@ -241,7 +241,7 @@ const struct field fds_fields[] = {
 #define CENSUS struct profile_fds
 const struct field census_fields[] = {
 	STORED(CENSUS, close_wait, UNIT_COUNT,
-	       "TCP sockets open though the peer is gone for a second or longer"),
+	       "TCP sockets open though the peer closed 1000 ticks ago or more"),
 	{},
 };
 

@@ -62,7 +62,7 @@ struct profile_fds {
 	/* Not in the document: what findings look at. */
 	bool has_growth;
 	int64_t growth[FD_KINDS]; /* of kinds, over the interval */
-	uint64_t close_wait; /* TCP sockets whose peer is gone for a second or longer, still open */
+	uint64_t close_wait; /* TCP sockets whose peer closed 1000 ticks ago or more, still open */
 };
 
 struct profile_listener {
