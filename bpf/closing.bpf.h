@@ -102,6 +102,7 @@ static __always_inline void description_closing(struct thread *thread, struct ta
 	if (!row)
 		return;
 	thread->description = *row + 1;
+	thread->description_born_ns = description->born_ns;
 	if (PACKED_NR(description->registrations) > 1)
 		registrations_closing(file, false);
 }
@@ -114,12 +115,12 @@ static __always_inline void close_done(struct thread *thread)
 
 	if (thread->closing_ep)
 		instance_ended(thread->closing_ep);
-	if (!description || !description->file)
+	if (!description || description->born_ns != thread->description_born_ns)
 		return;
 	if (PACKED_NR(description->registrations) == 1) {
 		row = PACKED_SUM(description->registrations);
 		registration = bpf_map_lookup_elem(&registrations, &row);
-		if (registration && registration->file == description->file)
+		if (registration && is_of(registration, description))
 			forget_registration(registration, row);
 	}
 	forget_description(description, thread->description - 1);

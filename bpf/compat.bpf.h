@@ -81,6 +81,21 @@ static __always_inline void *read_pointer(void *at)
 	return (void *)read_word(at);
 }
 
+/*
+ * Takes what @word says is there: 1, and 0 from then on. True for one of several
+ * that try at once; before 5.12 ("bpf: Add instructions for atomic_[cmp]xchg")
+ * the others may get it, too.
+ */
+static __always_inline bool claim(__u32 *word)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu)) /* 5.12, too */
+		return __sync_val_compare_and_swap(word, 1, 0) == 1;
+	if (*word != 1)
+		return false;
+	*word = 0;
+	return true;
+}
+
 /* Kernel-internal results that mean "a signal came": include/linux/errno.h */
 #define EINTR		      4
 #define ERESTARTSYS	      512

@@ -159,7 +159,7 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 		row->is_fired = 1;
 	description = described(row);
 	if (!description) {
-		if (row->deliveries > 1) /* no target holds it: nobody can have done anything */
+		if (!row->file && row->deliveries > 1) /* no target holds it: nobody did anything */
 			count_ignored(use, row, events);
 		return 1;
 	}
@@ -296,7 +296,7 @@ __weak int edge_left(__u32 use_row, __u32 at)
 	}
 	use->counters.edge_undrained++;
 	row = registration_at(description->registration);
-	if (row)
+	if (row && is_of(row, description))
 		__sync_fetch_and_add(&row->edge_undrained, 1);
 	return 0;
 }

@@ -105,6 +105,7 @@ static __always_inline void describe(struct description *description, struct fil
 			read_peer(description, sk);
 	}
 	description->file = (__u64)file;
+	description->is_used = 1;
 }
 
 /* Another file can come to live at the same address when the end of the first went unseen. */
@@ -172,7 +173,8 @@ __weak __u32 description_row(__u64 address)
 	describe(description, file);
 	if (!bpf_map_update_elem(&descriptions_by_file, &address, &row, BPF_NOEXIST))
 		return row + 1;
-	description->file = 0; /* another thread was first */
+	description->is_used = 0; /* another thread was first */
+	description->file = 0;
 	bpf_map_push_elem(&free_descriptions, &row, 0);
 	known = bpf_map_lookup_elem(&descriptions_by_file, &address);
 	return known ? *known + 1 : 0;
@@ -185,15 +187,19 @@ static __always_inline struct description *description_at(__u32 row_plus_1)
 	return row_plus_1 ? bpf_map_lookup_elem(&descriptions, &row) : NULL;
 }
 
-/* Nothing leads to the description any more. Whoever takes it out of the hash gives the row back. */
+/* Nothing leads to the description any more. Whoever claims it gives the row back. */
 static __noinline int forget_description(struct description *description, __u32 row)
 {
 	__u64 address = description->file;
+	__u32 *holder;
 
-	if (!bpf_map_delete_elem(&descriptions_by_file, &address)) {
-		description->file = 0;
-		bpf_map_push_elem(&free_descriptions, &row, 0);
-	}
+	if (!claim(&description->is_used))
+		return 0;
+	holder = bpf_map_lookup_elem(&descriptions_by_file, &address);
+	if (holder && *holder == row)
+		bpf_map_delete_elem(&descriptions_by_file, &address);
+	description->file = 0;
+	bpf_map_push_elem(&free_descriptions, &row, 0);
 	return 0;
 }
 
@@ -203,6 +209,13 @@ static __always_inline void note_call(struct description *description)
 {
 	description->is_ignored = 0;
 	description->is_poll_ignored = 0;
+}
+
+/* Is @registration, which may be another one's row by now, still one of the description? */
+static __always_inline bool is_of(struct registration *registration,
+				  struct description *description)
+{
+	return registration->is_used && registration->description_born_ns == description->born_ns;
 }
 
 /* The use that was told last; when its thread has ended, that of its process's ended threads. */
@@ -242,7 +255,7 @@ static __noinline int count_first_read(struct description *description, bool fou
 	__sync_fetch_and_add(&use->counters.spurious, 1);
 	row = description->registration - 1;
 	registration = bpf_map_lookup_elem(&registrations, &row);
-	if (registration)
+	if (registration && is_of(registration, description))
 		__sync_fetch_and_add(&registration->spurious, 1);
 	return 0;
 }

@@ -11,8 +11,9 @@
 #define EPOLL_CTL_MOD 3
 
 #define EPITEMS_LOOKED_AT 8
+#define NO_ROW		  0xffffffff /* there was none to be had, and that is counted */
 
-/* The event as the program passed it. The kernel adds ERR and HUP to every mask: do_epoll_ctl(). */
+/* The event as the program passed it. */
 struct epoll_event_passed {
 	__u32 events;
 #if EPOLL_EVENT_BYTES == 16
@@ -20,17 +21,6 @@ struct epoll_event_passed {
 #endif
 	__u64 data;
 } __attribute__((packed));
-
-static __always_inline bool read_event(struct thread *thread, __u64 address,
-				       struct epoll_event_passed *event)
-{
-	if (bpf_probe_read_user(event, sizeof(*event), (void *)address)) {
-		thread->counters.losses[LOSS_USER_MEMORY]++;
-		return false;
-	}
-	event->events |= EPOLLERR | EPOLLHUP;
-	return true;
-}
 
 /* The epitem of @file and @fd in the instance at @ep, or NULL. New ones are at the head of the list. */
 static __noinline __u64 find_epitem(struct file *file, __u64 ep, __u32 fd)
@@ -48,38 +38,131 @@ static __noinline __u64 find_epitem(struct file *file, __u64 ep, __u32 fd)
 	return 0;
 }
 
-/* A row of that key is left over from a descriptor whose end went unseen, or the walk came first. */
-static __always_inline void registration_added(struct thread *thread, struct file *file, __u64 ep,
-					       const struct registration_key *key,
-					       struct epoll_event_passed *event)
+#define EP_PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET) /* fs/eventpoll.c */
+
+/* The kernel takes all event bits from a ONESHOT that has fired. */
+static __always_inline bool has_fired(struct registration *row)
+{
+	struct epitem *epi = (void *)row->epi;
+
+	if (!epi)
+		return row->is_fired;
+	return !(BPF_CORE_READ(epi, event.events) & ~EP_PRIVATE_BITS);
+}
+
+/*
+ * What epoll_ctl is about to change: that of @fd in the instance at @epfd. False
+ * if another thread has closed one of them.
+ */
+static __always_inline bool find_subject(__u32 epfd, __u32 fd, __u64 *ep,
+					 struct registration_key *key)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 instance;
+
+	*ep = (__u64)eventpoll_of(file_of(task, epfd));
+	key->file = (__u64)file_of(task, fd);
+	key->fd = fd;
+	if (!*ep || !key->file)
+		return false;
+	instance = instance_row(*ep, epfd);
+	key->instance = instance - 1;
+	return instance != 0;
+}
+
+/* A row for what epoll_ctl adds; its number, plus 1. Its epitem is not known yet, or there is none. */
+static __always_inline __u32 enter_registration(struct thread *thread,
+						const struct registration_key *key,
+						const struct epoll_event_passed *event)
 {
 	struct registering from = {
 		.key = *key,
 		.data = event->data,
-		.events = event->events,
+		.events = event->events | EPOLLERR | EPOLLHUP, /* as do_epoll_ctl() */
 		.tgid = thread->tgid,
 	};
-	struct registration *row;
-	__u32 number;
 
-	from.description = description_row((__u64)file);
-	row = find_by_key(key, &number);
-	if (row && row->found_by_walk == walk && is_late(key->instance))
-		__sync_fetch_and_add(&losses[LOSS_REGISTRATIONS], -1); /* not missed after all */
-	if (row)
-		forget_registration(row, number);
+	from.description = description_row(key->file);
 	forget_dead_holder(key->instance, event->data);
-	from.epi = find_epitem(file, ep, key->fd);
-	new_registration(&from);
+	return new_registration(&from);
+}
+
+/* A row of the key of what was added is left over, or was found by a walk that came first. */
+static __always_inline void forget_predecessor(struct registration *row, __u32 number)
+{
+	if (row->found_by_walk)
+		__sync_fetch_and_add(&losses[LOSS_REGISTRATIONS], -1); /* not missed after all */
+	forget_registration(row, number);
+}
+
+/*
+ * Entry of epoll_ctl. An event can be returned to another thread before ADD
+ * returns to this one, so the row is made here and taken back if the call fails.
+ * What a MOD finds is gone when it returns. A function of its own, like the next,
+ * so that the verifier follows it once.
+ */
+__weak int registration_entering(__u32 thread_row, __u32 epfd, int op, __u32 fd, __u64 address)
+{
+	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
+	struct epoll_event_passed event = {};
+	struct registration_key key = {};
+	struct registration *row;
+	__u32 number = 0;
+	__u64 ep;
+
+	if (!thread)
+		return 0; /* for the verifier */
+	thread->registration = 0;
+	thread->had_fired = 0;
+	if (!find_subject(epfd, fd, &ep, &key))
+		return 0;
+	row = registration_of(description_of((struct file *)key.file), &key, &number);
+	if (op == EPOLL_CTL_MOD)
+		thread->had_fired = row && has_fired(row);
+	if (op != EPOLL_CTL_ADD || (row && row->epi && is_alive(row, ep)))
+		return 0; /* it will be EEXIST */
+	if (bpf_probe_read_user(&event, sizeof(event), (void *)address))
+		return 0;
+	if (row)
+		forget_predecessor(row, number);
+	thread->registration = enter_registration(thread, &key, &event);
+	if (!thread->registration)
+		thread->registration = NO_ROW;
+	return 0;
+}
+
+static __always_inline void registration_added(struct thread *thread, __u64 ep,
+					       const struct registration_key *key,
+					       struct epoll_event_passed *event)
+{
+	struct registration *row = registration_at(thread->registration);
+	__u32 number = thread->registration;
+
+	if (number == NO_ROW)
+		return;
+	if (!row || row->file != key->file || row->fd != key->fd) {
+		row = find_by_key(key, &number);
+		if (row)
+			forget_predecessor(row, number);
+		number = enter_registration(thread, key, event);
+		row = registration_at(number);
+	}
+	if (!row)
+		return;
+	row->epi = find_epitem((struct file *)key->file, ep, key->fd);
+	if (!row->epi || !is_alive(row, ep))
+		forget_registration(row, number - 1); /* removed meanwhile by another thread */
 }
 
 /* Arming a ONESHOT again that has fired changes it, whatever the mask says. */
 static __always_inline void registration_changed(struct thread *thread, struct registration *row,
 						 __u32 number, struct epoll_event_passed *event)
 {
-	if (row->events == event->events && row->data == event->data && !row->is_fired)
+	__u32 events = event->events | EPOLLERR | EPOLLHUP;
+
+	if (row->events == events && row->data == event->data && !thread->had_fired)
 		thread->counters.epoll_ctl.mod_unchanged++;
-	row->events = event->events;
+	row->events = events;
 	row->is_fired = 0;
 	if (row->data == event->data)
 		return;
@@ -88,42 +171,44 @@ static __always_inline void registration_changed(struct thread *thread, struct r
 	add_data(row, number);
 }
 
-/*
- * An epoll_ctl that succeeded: @op of @fd in the instance at @epfd, with the event
- * at @address. A function of its own so that the verifier follows it once.
- */
+/* An epoll_ctl that succeeded: @op of @fd in the instance at @epfd, with the event at @address. */
 __weak int registration_noted(__u32 thread_row, __u32 epfd, int op, __u32 fd, __u64 address)
 {
 	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 ep = (__u64)eventpoll_of(file_of(task, epfd));
 	struct epoll_event_passed event = {};
 	struct registration_key key = {};
 	struct registration *row;
-	struct file *file = file_of(task, fd);
-	__u32 instance, number = 0;
+	__u32 number = 0;
+	__u64 ep;
 
-	if (!thread || !ep || !file)
-		return 0; /* closed meanwhile by another thread */
-	instance = instance_row(ep, epfd);
-	if (!instance)
+	if (!thread || !find_subject(epfd, fd, &ep, &key))
 		return 0;
-	key.file = (__u64)file;
-	key.instance = instance - 1;
-	key.fd = fd;
-	if (op != EPOLL_CTL_DEL && !read_event(thread, address, &event))
-		return 0;
-	if (op == EPOLL_CTL_ADD) {
-		registration_added(thread, file, ep, &key, &event);
+	if (op != EPOLL_CTL_DEL && bpf_probe_read_user(&event, sizeof(event), (void *)address)) {
+		thread->counters.losses[LOSS_USER_MEMORY]++;
 		return 0;
 	}
-	row = registration_of(description_of(file), &key, &number);
+	if (op == EPOLL_CTL_ADD) {
+		registration_added(thread, ep, &key, &event);
+		return 0;
+	}
+	row = registration_of(description_of((struct file *)key.file), &key, &number);
 	if (row && op == EPOLL_CTL_MOD) {
 		registration_changed(thread, row, number, &event);
 	} else if (row) {
 		looks_everywhere = 1;
 		forget_registration(row, number);
 	}
+	return 0;
+}
+
+/* What was entered for an ADD that failed, or whose descriptor is closed by now. */
+static __noinline int take_back(struct thread *thread)
+{
+	struct registration *row = registration_at(thread->registration);
+
+	if (row && !row->epi)
+		forget_registration(row, thread->registration - 1);
+	thread->registration = 0;
 	return 0;
 }
 
@@ -150,6 +235,8 @@ static __always_inline void epoll_ctl_done(struct thread *thread, struct task_st
 		ctl->del++;
 	if (!ret)
 		registration_noted(thread->row, ARG1(regs), op, ARG3(regs), ARG4(regs));
+	if (thread->registration)
+		take_back(thread);
 }
 
 #endif

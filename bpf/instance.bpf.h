@@ -10,7 +10,7 @@
 
 #define USES_LOOKED_AT 8    /* before the hash is asked; a thread seldom has two */
 #define USES_MAX       1024 /* of one thread, that are ended with it */
-#define CLOSES_A_NUDGE 32   /* instances closed until user space is told to look */
+#define CLOSES_A_NUDGE 8    /* instances closed until user space is told to look */
 
 /* The eventpoll behind @file, or NULL if it is no epoll instance. */
 static __always_inline struct eventpoll *eventpoll_of(struct file *file)
@@ -85,11 +85,12 @@ static __noinline int instance_ended(__u64 ep)
 	row = *known;
 	bpf_map_delete_elem(&instances_by_ep, &ep);
 	__sync_fetch_and_add(&epoch, 1);
+	looks_everywhere = 1; /* what it watched is known, and may be in no instance now */
 	instance = bpf_map_lookup_elem(&instances, &row);
 	if (!instance)
 		return 0; /* for the verifier */
 	instance->is_closed = 1;
-	if (row % CLOSES_A_NUDGE == 0)
+	if (epoch % CLOSES_A_NUDGE == 0)
 		nudge();
 	return 0;
 }
@@ -98,11 +99,16 @@ static __noinline int instance_ended(__u64 ep)
 static __always_inline void instance_born(struct task_struct *task, long epfd)
 {
 	struct eventpoll *ep = epfd >= 0 ? eventpoll_of(file_of(task, epfd)) : NULL;
+	struct instance *instance;
+	__u32 row;
 
 	if (!ep)
 		return;
 	instance_ended((__u64)ep);
-	new_instance((__u64)ep, epfd);
+	row = new_instance((__u64)ep, epfd) - 1;
+	instance = bpf_map_lookup_elem(&instances, &row);
+	if (instance)
+		instance->birth_walk = 0; /* nothing in it can be older than the probes */
 }
 
 static __always_inline struct epoll_use *use_at(__u32 row_plus_1)
@@ -140,13 +146,16 @@ __weak int end_use(__u32 row)
 	key.tgid = use->tgid;
 	key.instance = use->instance;
 	use->next = 0;
-	use->state = USE_ENDED;
-	if (!bpf_map_update_elem(&ended_uses, &key, &row, BPF_NOEXIST))
+	if (!bpf_map_update_elem(&ended_uses, &key, &row, BPF_NOEXIST)) {
+		use->state = USE_ENDED;
 		return 0;
+	}
 	ended_row = bpf_map_lookup_elem(&ended_uses, &key);
 	ended = ended_row ? bpf_map_lookup_elem(&epoll_uses, ended_row) : NULL;
-	if (!ended || ended == use)
-		return 0; /* user space finds both */
+	if (!ended || ended == use || ended->state != USE_ENDED) {
+		use->state = USE_ENDED; /* user space finds both */
+		return 0;
+	}
 	__sync_fetch_and_add(&ended->nr_threads, 1);
 	fold((__u64 *)&ended->counters, (__u64 *)&use->counters, EPOLL_WORDS);
 	use->state = USE_FREE;
@@ -183,7 +192,9 @@ static __noinline int end_closed_uses(struct thread *thread)
 			else
 				thread->epoll_use = next;
 			thread->nr_edges -= use->nr_edges;
+			__sync_fetch_and_add(&folds_begun, 1);
 			end_use(row - 1);
+			__sync_fetch_and_add(&folds_done, 1);
 		}
 		row = next;
 	}
@@ -241,6 +252,7 @@ static __noinline struct epoll_use *find_use(struct thread *thread, __u64 ep, __
 {
 	struct thread_use_key key = { .thread = thread->row };
 	struct epoll_use *use = known_use(thread, ep);
+	__u32 as_of = epoch; /* an end from here on must be seen the next time */
 	__u32 *row;
 
 	if (use)
@@ -252,7 +264,7 @@ static __noinline struct epoll_use *find_use(struct thread *thread, __u64 ep, __
 	use = row ? bpf_map_lookup_elem(&epoll_uses, row) : new_use(thread, key.instance);
 	if (use) {
 		use->ep = ep;
-		use->epoch = epoch;
+		use->epoch = as_of;
 	}
 	return use;
 }

@@ -187,7 +187,22 @@ enum io_end {
 	IO_END_READ = 1,
 	IO_END_PEEK = 2,     /* and what was read is still there */
 	IO_END_MESSAGES = 4, /* asked is a number of messages */
+	IO_END_SPLICE = 8,   /* what was not moved may be the other end's fault */
 };
+
+/* splice tells EAGAIN or moves less when its destination is full, too. */
+static __always_inline bool is_empty(struct file *file, struct description *description)
+{
+	struct pipe_inode_info *pipe;
+	struct sock *sk;
+
+	if (description->kind == KIND_PIPE) {
+		pipe = READ(file, private_data);
+		return READ(pipe, head) == READ(pipe, tail);
+	}
+	sk = description->kind == KIND_SOCKET ? file_sock(file) : NULL;
+	return sk && !READ(sk, sk_receive_queue.qlen);
+}
 
 /* A call on @address, a struct file; a function of its own so that the verifier follows it once. */
 __weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
@@ -197,7 +212,13 @@ __weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 aske
 
 	if (!description)
 		return 0;
-	if (end & IO_END_READ)
+	if (end & IO_END_SPLICE) {
+		if (ret == -EAGAIN && !is_empty(file, description))
+			note_call(description);
+		else
+			note_read(description, ret, bytes, ret == 0 || is_empty(file, description),
+				  end & IO_END_PEEK);
+	} else if (end & IO_END_READ)
 		note_read(description, ret, bytes, !(end & IO_END_MESSAGES) && ret < (__s64)asked,
 			  end & IO_END_PEEK);
 	else
@@ -205,10 +226,13 @@ __weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 aske
 	return 0;
 }
 
-static __always_inline __u32 io_end_of(struct pt_regs *regs, const struct call *call)
+static __always_inline __u32 io_end_of(struct pt_regs *regs, struct file *file,
+				       const struct call *call)
 {
 	__u32 end = IO_END_READ;
 
+	if (call->family == IO_VMSPLICE && file && READ(file, f_mode) & FMODE_READ)
+		return IO_END_READ;
 	if (call->family != IO_READ)
 		return 0;
 	if (call->shape == IO_MMSG)
@@ -223,12 +247,13 @@ static __always_inline void note_io(struct task_struct *task, struct pt_regs *re
 				    __u64 asked, const struct call *call)
 {
 	if (kind != KIND_FILE)
-		io_noted((__u64)file, io_end_of(regs, call), ret, bytes, asked);
+		io_noted((__u64)file, io_end_of(regs, file, call), ret, bytes, asked);
 	if (call->family == IO_SPLICE)
-		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ, ret, bytes, asked);
-	else if (call->family == IO_TEE)
-		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ | IO_END_PEEK, ret, bytes,
+		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ | IO_END_SPLICE, ret, bytes,
 			 asked);
+	else if (call->family == IO_TEE)
+		io_noted((__u64)file_of(task, ARG1(regs)),
+			 IO_END_READ | IO_END_SPLICE | IO_END_PEEK, ret, bytes, asked);
 }
 
 static __always_inline void io_done(struct thread *thread, struct task_struct *task,

@@ -128,7 +128,10 @@ extern __u64 folds_begun, folds_done;
 /* Number of the walk over descriptors at hand; only user space writes it. */
 extern __u32 walk;
 
-/* Counts the instances that came to live where another one had lived. */
+/* The last walk that was to find what is older than the probes; 0 until it is over. */
+extern __u32 settled_walk;
+
+/* Counts the instances that ended: from then on another one can live at the address. */
 extern __u32 epoch;
 
 /*

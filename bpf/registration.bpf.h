@@ -73,13 +73,14 @@ static __always_inline void count_registrations(__u32 row, __u32 more)
 
 /*
  * Is a registration that the walk at hand finds in this instance one that we
- * missed? The first walks of an instance find what is older than the probes.
+ * missed? The walks at the start, and the first of an instance whose making went
+ * unseen, find what is older than the probes.
  */
 static __always_inline bool is_late(__u32 row)
 {
 	struct instance *instance = bpf_map_lookup_elem(&instances, &row);
 
-	return instance && walk > instance->birth_walk + 2;
+	return settled_walk && walk > settled_walk && instance && walk > instance->birth_walk + 1;
 }
 
 /* ---- by data ---- */
@@ -139,7 +140,7 @@ static __noinline int add_data(struct registration *row, __u32 number)
 
 /* ---- rows ---- */
 
-/* Whoever takes the row out of the hash gives it back. */
+/* Whoever claims the row gives it back. Its key may lead to another row by now. */
 static __noinline int forget_registration(struct registration *row, __u32 number)
 {
 	struct registration_key key = {
@@ -148,15 +149,18 @@ static __noinline int forget_registration(struct registration *row, __u32 number
 		.fd = row->fd,
 	};
 	struct description *description;
+	__u32 *holder;
 
-	if (bpf_map_delete_elem(&registrations_by_key, &key))
+	if (!claim(&row->is_used))
 		return 0;
+	holder = bpf_map_lookup_elem(&registrations_by_key, &key);
+	if (holder && *holder == number)
+		bpf_map_delete_elem(&registrations_by_key, &key);
 	remove_data(row, number);
 	description = described(row);
 	if (description)
 		__sync_fetch_and_add(&description->registrations, -PACKED(number));
 	count_registrations(row->instance, -1);
-	row->is_used = 0;
 	bpf_map_push_elem(&free_registrations, &number, 0);
 	return 0;
 }
@@ -215,7 +219,9 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 	row->epi = from->epi;
 	row->tgid = from->tgid;
 	row->found_by_walk = from->found_by_walk;
+	row->is_used = 1;
 	if (bpf_map_update_elem(&registrations_by_key, &from->key, &number, BPF_NOEXIST)) {
+		row->is_used = 0;
 		bpf_map_push_elem(&free_registrations, &number, 0); /* another thread was first */
 		return 0;
 	}
@@ -223,7 +229,6 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 		__sync_fetch_and_add(&description->registrations, PACKED(number));
 	count_registrations(row->instance, 1);
 	add_data(row, number);
-	row->is_used = 1;
 	return number + 1;
 }
 
@@ -260,6 +265,7 @@ static __noinline struct registration *search_by_data(__u32 instance, __u64 data
 {
 	struct data_key key = { .data = data, .instance = instance };
 	__u64 *set = bpf_map_lookup_elem(&registrations_by_data, &key);
+	struct registration *only;
 	__u32 row;
 
 	if (!set || PACKED_NR(*set) != 1)
@@ -267,7 +273,9 @@ static __noinline struct registration *search_by_data(__u32 instance, __u64 data
 	row = PACKED_SUM(*set);
 	*hint = row;
 	*number = row;
-	return bpf_map_lookup_elem(&registrations, &row);
+	only = bpf_map_lookup_elem(&registrations, &row);
+	return only && only->is_used && only->data == data && only->instance == instance ? only
+											 : NULL;
 }
 
 /* The registration that an event with @data is of; NULL if there is none, or several. */

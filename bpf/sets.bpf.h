@@ -5,7 +5,7 @@
 
 #include "compat.bpf.h"
 
-#define SET_WORDS 8 /* words of each set read at a time */
+#define SET_WORDS 4 /* words of each set read at a time: programs have 512 bytes of stack in all */
 #define SET_BITS  (SET_WORDS * 64)
 
 /* @words of a set at @set, which may be NULL, of which @bits are left. */

@@ -22,6 +22,7 @@ __u64 losses[LOSSES];
 __u64 unseen[UNSEENS];
 __u64 folds_begun, folds_done;
 __u32 walk;
+__u32 settled_walk;
 __u32 epoch;
 __u32 looks_everywhere;
 
@@ -38,18 +39,20 @@ static __always_inline void dispatch_enter(struct thread *thread, struct task_st
 	case CALL_ACCEPT:
 		accept_entered(thread, regs);
 		break;
+	case CALL_EPOLL_CTL:
+		registration_entering(thread->row, ARG1(regs), ARG2(regs), ARG3(regs), ARG4(regs));
+		break;
 	case CALL_CLOSE:
 		close_entered(thread, task, ARG1(regs));
 		description_closing(thread, task, ARG1(regs));
 		break;
 	case CALL_DUP_TO:
 		close_entered(thread, task, ARG2(regs));
-		if (ARG1(regs) != ARG2(regs) && file_of(task, ARG1(regs)))
-			descriptor_given_up(ARG2(regs), false);
+		description_closing(thread, task, ARG2(regs));
 		fd_call_entered(thread, task, regs, call->handler);
 		break;
 	case CALL_CLOSE_RANGE:
-		if (!(ARG3(regs) & CLOSE_RANGE_CLOEXEC))
+		if (!(__u32)ARG3(regs)) /* UNSHARE leaves them to the others, unknown flags fail */
 			range_given_up(ARG1(regs), ARG2(regs));
 		fd_call_entered(thread, task, regs, call->handler);
 		break;
@@ -82,7 +85,10 @@ static __always_inline void dispatch_exit(struct thread *thread, struct task_str
 		instance_born(task, ret);
 		break;
 	case CALL_CLOSE:
-		close_done(thread);
+	case CALL_DUP_TO:
+		if (ret != -EBADF &&
+		    (call->handler == CALL_CLOSE || (ret >= 0 && ARG1(regs) != ARG2(regs))))
+			close_done(thread);
 		fd_call_done(thread, regs, ret, call->handler);
 		break;
 	case CALL_LISTEN:

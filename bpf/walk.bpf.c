@@ -13,8 +13,8 @@
 #define RLIMIT_NOFILE  7
 #define IPPROTO_TCP    6
 #define TCP_CLOSE_WAIT 8
-#define PIPE_BUFFERS   64
-#define SKBS	       256
+#define PIPE_BUFFERS   256 /* 1 MiB, the default of fs.pipe-max-size */
+#define SKBS	       512
 
 /* Bytes in a pipe: the sum over its ring of buffers, of which unused ones are empty or stale. */
 __weak __u64 pipe_bytes(__u64 address)
@@ -109,8 +109,6 @@ static __always_inline __u64 unread_bytes(struct file *file, struct description 
  * The registration behind @epi, met by the walk. Before the first snapshot it is
  * new to us because it is older than we are; later on because we missed it.
  */
-#define EP_PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET) /* fs/eventpoll.c */
-
 #define EPITEMS_MET 1024 /* one for each instance that watches the file */
 
 __weak int registration_met(__u64 address)
@@ -137,16 +135,17 @@ __weak int registration_met(__u64 address)
 	from.events = BPF_CORE_READ(epi, event.events);
 	from.epi = (__u64)epi;
 	from.description = description_row((__u64)file);
-	from.found_by_walk = walk;
+	from.found_by_walk = is_late(*instance) ? walk : 0;
 	forget_dead_holder(*instance, from.data);
 	number = new_registration(&from);
 	row = registration_at(number);
 	if (!row)
 		return 0;
-	row->is_fired = !(from.events & ~EP_PRIVATE_BITS);
+	row->is_fired =
+		!!(from.events & EPOLLONESHOT); /* a wait that we did not see may return it */
 	if (!is_alive(row, ep))
 		forget_registration(row, number - 1); /* removed meanwhile */
-	else if (is_late(*instance))
+	else if (row->found_by_walk)
 		count_loss(LOSS_REGISTRATIONS);
 	return 0;
 }

@@ -43,6 +43,10 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
+enum bpf_func_id {
+	BPF_FUNC_check_mtu = 163,
+};
+
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,

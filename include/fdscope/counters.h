@@ -241,17 +241,19 @@ struct thread {
 	__u32 state; /* enum thread_state */
 	__u32 busy_family;
 	char comm[COMM_LEN];
-	__u64 closing_ep;    /* close: of an instance that ends with the descriptor */
+	__u64 closing_ep; /* close, dup2: of an instance that ends with the descriptor */
+	__u64 description_born_ns;
 	__u64 busy_since_ns; /* return of the last wait; 0: inside one, or none seen */
 	__u64 fds_before;    /* execve, close_range, dup2: descriptors it may close, plus 1 */
 	__u32 addrlen;	     /* accept: size of the caller's buffer */
 	__u32 addrlen_state; /* enum addrlen_state */
 	__u32 epoll_use;     /* the thread's use of the instance it came to last, plus 1; a list */
 	__u32 nr_edges;	     /* in the batches of all its uses */
-	__u32 description;   /* close: that ends with the descriptor, plus 1 */
-	__u32 reserved;
-	__u32 row;   /* its own */
-	__u32 spins; /* its last call was a wait with timeout zero that found nothing */
+	__u32 description;   /* close, dup2: that ends with the descriptor, plus 1 */
+	__u32 registration;  /* epoll_ctl: entered for an ADD, plus 1 */
+	__u32 had_fired;     /* epoll_ctl: a ONESHOT that MOD arms again */
+	__u32 row;	     /* its own */
+	__u32 spins;	     /* its last call was a wait with timeout zero that found nothing */
 	struct wait_entry wait;
 	struct counters counters;
 };
@@ -358,8 +360,9 @@ struct instance {
 
 enum use_state {
 	USE_FREE,
-	USE_LIVE,  /* of the thread in the row @thread */
-	USE_ENDED, /* of threads of the process that have ended */
+	USE_LIVE,     /* of the thread in the row @thread */
+	USE_ENDED,    /* of threads of the process that have ended */
+	USE_RETIRING, /* the same, and user space is about to take it: nothing is added any more */
 };
 
 /*
@@ -454,7 +457,8 @@ struct description {
 	__u8 is_poll_unwritten;
 	__u8 last_read; /* enum last_read */
 	__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
-	__u8 reserved[2];
+	__u8 reserved[6];
+	__u32 is_used; /* 0: nobody's row */
 };
 
 /* One descriptor in one instance, as epoll_ctl left it. struct epitem in fs/eventpoll.c. */
@@ -467,12 +471,12 @@ struct registration {
 	__u32 instance;
 	__u32 fd;
 	__u32 events;
-	__u32 description; /* row, plus 1; 0: not known */
-	__u32 tgid;	   /* who was told of it last, or made it */
-	__u32 is_used;	   /* 0: nobody's row */
-	__u32 found_by_walk; /* number of the walk that found it, if no epoll_ctl was seen to make it */
+	__u32 description;   /* row, plus 1; 0: not known */
+	__u32 tgid;	     /* who was told of it last, or made it */
+	__u32 is_used;	     /* 0: nobody's row */
+	__u32 found_by_walk; /* number of the walk that found it and counted it as missed, else 0 */
 	__u32 is_fired;	     /* ONESHOT, delivered and not armed again */
-	__u32 shares_data; /* with another one of the instance: its events cannot be told apart */
+	__u32 shares_data;   /* with another one of the instance: its events cannot be told apart */
 	__u32 reserved;
 	/* Deliveries, as the members of struct epoll_counters. */
 	__u64 deliveries;

@@ -19,7 +19,8 @@ fdscope=$build/fdscope
 server=$build/fdscope-server
 load=$build/fdscope-load
 # Asked of every wait: far more than is needed, so that only a hang reaches it.
-patience=20
+# FDSCOPE_PATIENCE: so many times as much, where the machine is emulated.
+patience=$((20 * ${FDSCOPE_PATIENCE:-1}))
 
 nr_ok=0
 nr_failed=0
@@ -160,7 +161,7 @@ need_bpf()
 # limit_time SECONDS "$@": runs the script again under a clock.
 limit_time()
 {
-	local seconds=$1
+	local seconds=$(($1 * ${FDSCOPE_PATIENCE:-1}))
 
 	shift
 	if [ -z "${FDSCOPE_TIMED:-}" ]; then

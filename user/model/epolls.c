@@ -275,6 +275,8 @@ static const struct {
 	enum loss cause;
 	const char *reason;
 } touching[] = {
+	{ LOSS_THREADS, "the table of threads was full" },
+	{ LOSS_PROGRAMS_SKIPPED, "the kernel skipped some runs of the programs" },
 	{ LOSS_EVENTS, "some events of its waits could not be looked at" },
 	{ LOSS_INSTANCES, "the table of epoll instances was full" },
 	{ LOSS_REGISTRATIONS, "the table of registrations was full, or unlike the kernel's" },

@@ -106,8 +106,12 @@ void look_for_shared_level_epoll(struct search *search)
 		const struct profile_process *process = &profile->processes[i];
 
 		for (size_t j = 0; j < process->nr_epolls && !search->err; j++) {
-			struct sharing sharing = sharing_of(profile, process->epolls[j].instance);
+			const struct profile_epoll *epoll = &process->epolls[j];
+			struct sharing sharing;
 
+			if (epoll->threads < 2 && !epoll->nr_shared_with)
+				continue; /* its own: most are, where there are thousands */
+			sharing = sharing_of(profile, epoll->instance);
 			if (sharing.first == process && sharing.epoll == &process->epolls[j])
 				find_sharing(search, &sharing);
 		}

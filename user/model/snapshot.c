@@ -14,6 +14,7 @@ void snapshot_free(struct snapshot *snapshot)
 	free(snapshot->listeners);
 	free(snapshot->instances);
 	free(snapshot->uses);
+	pair_map_free(&snapshot->by_use);
 	free(snapshot->registrations);
 	memset(snapshot, 0, sizeof(*snapshot));
 }

@@ -85,6 +85,7 @@ struct snapshot {
 	size_t nr_instances;
 	struct snapshot_use *uses;
 	size_t nr_uses;
+	struct pair_map by_use; /* instance and tgid, start_ns to the index in uses */
 	struct snapshot_registration *registrations;
 	size_t nr_registrations;
 	bool is_torn; /* threads kept ending, or accepting, while it was taken */

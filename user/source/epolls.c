@@ -5,7 +5,9 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/membarrier.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,8 +33,11 @@ struct epolls {
 	const struct thread *threads;
 	uint32_t nr_threads;
 	struct table instances, uses, registrations, descriptions;
-	uint32_t *generations; /* how often the row of an instance was given back */
-	size_t *places;	       /* where each stands in the snapshot being taken, plus 1 */
+	uint32_t *generations;	  /* how often the row of an instance was given back */
+	struct epoll_use *copies; /* of the thread being read */
+	size_t nr_copies;
+	bool *is_read;	/* uses that are in the snapshot being taken */
+	size_t *places; /* where each stands in the snapshot being taken, plus 1 */
 	struct bpf_link *registration_sweep, *description_sweep;
 };
 
@@ -151,9 +156,11 @@ int epolls_open(struct epolls **out, struct fdscope_bpf *skel, const struct thre
 	epolls->nr_threads = limits->threads;
 	epolls->generations = calloc(limits->threads, sizeof(*epolls->generations));
 	epolls->places = calloc(limits->threads, sizeof(*epolls->places));
-	err = epolls->generations && epolls->places
-		      ? 0
-		      : log_err(ENOMEM, "open the tables of epoll instances");
+	epolls->copies = calloc(limits->threads, sizeof(*epolls->copies));
+	epolls->is_read = calloc(limits->threads, sizeof(*epolls->is_read));
+	err = 0;
+	if (!epolls->generations || !epolls->places || !epolls->copies || !epolls->is_read)
+		err = log_err(ENOMEM, "open the tables of epoll instances");
 	if (!err)
 		err = open_table(&epolls->instances, skel->maps.instances,
 				 skel->maps.free_instances);
@@ -187,6 +194,8 @@ void epolls_close(struct epolls *epolls)
 	close_table(&epolls->descriptions);
 	free(epolls->generations);
 	free(epolls->places);
+	free(epolls->copies);
+	free(epolls->is_read);
 	free(epolls);
 }
 
@@ -243,15 +252,33 @@ static void note_closed(struct epolls *epolls)
 		    !is_target(epolls, instance->holder_tgid))
 			continue;
 		instance->is_closed = 1;
+		epolls->skel->bss->looks_everywhere = 1;
 		bpf_map_delete_elem(by_ep, &instance->ep);
 		__atomic_fetch_add(&epolls->skel->bss->epoch, 1, __ATOMIC_RELAXED);
 	}
 }
 
+/* The passes go through every row, used or not. */
+static bool is_anything_watched(const struct epolls *epolls)
+{
+	if (epolls->skel->bss->looks_everywhere)
+		return true;
+	for (uint32_t row = 0; row < epolls->instances.nr_rows; row++) {
+		if (instance_at(epolls, row)->nr_registrations)
+			return true;
+	}
+	return false;
+}
+
 int epolls_sweep(struct epolls *epolls)
 {
 	note_closed(epolls);
-	return sweep(epolls, false);
+	return is_anything_watched(epolls) ? sweep(epolls, false) : 0;
+}
+
+void epolls_settle(struct epolls *epolls)
+{
+	epolls->skel->bss->settled_walk = epolls->skel->bss->walk;
 }
 
 /* ---- reading ---- */
@@ -372,51 +399,92 @@ static void add_epoll_counters(struct epoll_counters *to, const struct epoll_cou
 
 int epolls_add_use(struct snapshot *out, const struct snapshot_use *use)
 {
+	uint64_t who = (uint64_t)use->instance << 32 | use->tgid;
+	size_t at = pair_map_find(&out->by_use, who, use->start_ns);
 	struct snapshot_use *grown;
 
-	for (size_t i = 0; i < out->nr_uses; i++) {
-		struct snapshot_use *same = &out->uses[i];
-
-		if (same->instance != use->instance || same->tgid != use->tgid ||
-		    same->start_ns != use->start_ns)
-			continue;
-		same->threads += use->threads;
-		add_epoll_counters(&same->counters, &use->counters);
+	if (at != PAIR_MAP_NONE) {
+		out->uses[at].threads += use->threads;
+		add_epoll_counters(&out->uses[at].counters, &use->counters);
 		return 0;
 	}
 	grown = array_grow(out->uses, out->nr_uses, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	out->uses = grown;
+	if (pair_map_add(&out->by_use, who, use->start_ns, out->nr_uses))
+		return -ENOMEM;
 	grown[out->nr_uses++] = *use;
 	return 0;
 }
 
-static int read_use(const struct epolls *epolls, struct snapshot *out, const struct epoll_use *row)
+static int add_copy(const struct epolls *epolls, struct snapshot *out, const struct epoll_use *copy)
 {
 	struct snapshot_use use = {};
-	struct epoll_use copy;
 
-	out->is_torn |= !copy_use(epolls, &copy, row);
-	if (copy.state == USE_FREE || copy.instance >= epolls->instances.nr_rows)
+	if (copy->state == USE_FREE || copy->instance >= epolls->instances.nr_rows)
 		return 0;
-	use.instance = instance_number(epolls, copy.instance);
-	use.tgid = copy.tgid;
-	use.start_ns = copy.process_start_ns;
-	use.epfd = copy.epfd;
-	use.threads = copy.nr_threads;
-	use.counters = copy.counters;
+	use.instance = instance_number(epolls, copy->instance);
+	use.tgid = copy->tgid;
+	use.start_ns = copy->process_start_ns;
+	use.epfd = copy->epfd;
+	use.threads = copy->nr_threads;
+	use.counters = copy->counters;
 	return epolls_add_use(out, &use);
 }
 
-static int read_uses(const struct epolls *epolls, struct snapshot *out)
+static int read_use(const struct epolls *epolls, struct snapshot *out, const struct epoll_use *row)
+{
+	struct epoll_use copy;
+
+	out->is_torn |= !copy_use(epolls, &copy, row);
+	return add_copy(epolls, out, &copy);
+}
+
+void epolls_begin_read(struct epolls *epolls, struct snapshot *out)
+{
+	out->nr_uses = 0;
+	pair_map_free(&out->by_use);
+	memset(epolls->is_read, 0, epolls->uses.nr_rows * sizeof(*epolls->is_read));
+}
+
+/* The list may change under us; then what is copied is not kept. */
+void epolls_copy_uses(struct epolls *epolls, const struct thread *thread)
+{
+	uint32_t next = thread->epoll_use;
+
+	epolls->nr_copies = 0;
+	while (next && next <= epolls->uses.nr_rows && epolls->nr_copies < epolls->uses.nr_rows) {
+		struct epoll_use *copy = &epolls->copies[epolls->nr_copies++];
+
+		*copy = *use_at(epolls, next - 1);
+		copy->row = next - 1;
+		next = copy->next;
+	}
+}
+
+int epolls_keep_copied(struct epolls *epolls, struct snapshot *out)
 {
 	int err = 0;
 
-	out->nr_uses = 0;
+	for (size_t i = 0; i < epolls->nr_copies && !err; i++) {
+		epolls->is_read[epolls->copies[i].row] = true;
+		err = add_copy(epolls, out, &epolls->copies[i]);
+	}
+	return err;
+}
+
+/* Those of ended threads. */
+static int read_other_uses(const struct epolls *epolls, struct snapshot *out)
+{
+	int err = 0;
+
 	for (uint32_t row = 0; row < epolls->uses.nr_rows && !err; row++) {
-		if (__atomic_load_n(&use_at(epolls, row)->state, __ATOMIC_ACQUIRE) != USE_FREE)
-			err = read_use(epolls, out, use_at(epolls, row));
+		const struct epoll_use *use = use_at(epolls, row);
+
+		if (!epolls->is_read[row] &&
+		    __atomic_load_n(&use->state, __ATOMIC_ACQUIRE) != USE_FREE)
+			err = read_use(epolls, out, use);
 	}
 	return err;
 }
@@ -428,7 +496,7 @@ int epolls_read(struct epolls *epolls, struct snapshot *out)
 	if (!err)
 		err = read_registrations(epolls, out);
 	if (!err)
-		err = read_uses(epolls, out);
+		err = read_other_uses(epolls, out);
 	return err;
 }
 
@@ -540,7 +608,17 @@ static void free_use(struct epolls *epolls, struct epoll_use *use, uint32_t row)
 		.instance = use->instance,
 	};
 
-	bpf_map_delete_elem(bpf_map__fd(epolls->skel->maps.ended_uses), &key);
+	struct thread_use_key thread_key = {
+		.thread = use->thread,
+		.instance = use->instance,
+	};
+	int ended_uses = bpf_map__fd(epolls->skel->maps.ended_uses);
+	uint32_t ended;
+
+	if (!bpf_map_lookup_elem(ended_uses, &key, &ended) && ended == row)
+		bpf_map_delete_elem(ended_uses, &key);
+	if (use->state == USE_LIVE) /* its thread's end was not seen */
+		bpf_map_delete_elem(bpf_map__fd(epolls->skel->maps.uses_by_thread), &thread_key);
 	use->state = USE_FREE;
 	use->serial++;
 	push_row(&epolls->uses, row);
@@ -564,21 +642,66 @@ int epolls_retire_uses(struct epolls *epolls,
 	return 0;
 }
 
-/* What ended threads did on instances that are closed: nobody adds to that any more. */
+/* Returns when every BPF program that was running has returned: they hold RCU's read lock. */
+static void wait_for_programs(void)
+{
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* Makes it known that the row goes, if it is of ended threads. */
+static bool begin_to_retire(struct epoll_use *use)
+{
+	uint32_t ended = USE_ENDED;
+
+	return __atomic_compare_exchange_n(&use->state, &ended, USE_RETIRING, false,
+					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* Instances that are closed and that no live thread has a use of: nothing is added to them. */
+static void find_finished(const struct epolls *epolls, bool *finished)
+{
+	for (uint32_t row = 0; row < epolls->instances.nr_rows; row++)
+		finished[row] = instance_at(epolls, row)->is_closed;
+	for (uint32_t row = 0; row < epolls->uses.nr_rows; row++) {
+		const struct epoll_use *use = use_at(epolls, row);
+
+		if (__atomic_load_n(&use->state, __ATOMIC_ACQUIRE) == USE_LIVE &&
+		    use->instance < epolls->instances.nr_rows)
+			finished[use->instance] = false;
+	}
+}
+
+/*
+ * What ended threads did on instances that are closed: all of an instance at
+ * once, for the next snapshot has it no more. A thread that was ending its use
+ * when we looked may still be adding to one: we wait until it has.
+ */
 static int retire_closed_uses(struct epolls *epolls, struct snapshot *archive)
 {
-	int err = 0;
+	bool *finished = calloc(epolls->instances.nr_rows, sizeof(*finished));
+	uint32_t nr = 0;
+	int err = finished ? 0 : -ENOMEM;
 
-	for (uint32_t row = 0; row < epolls->uses.nr_rows && !err; row++) {
+	if (finished)
+		find_finished(epolls, finished);
+	for (uint32_t row = 0; row < epolls->uses.nr_rows && finished; row++) {
 		struct epoll_use *use = use_at(epolls, row);
 
-		if (__atomic_load_n(&use->state, __ATOMIC_ACQUIRE) != USE_ENDED ||
-		    !instance_at(epolls, use->instance)->is_closed)
+		if (use->instance < epolls->instances.nr_rows && finished[use->instance])
+			nr += begin_to_retire(use);
+	}
+	if (nr)
+		wait_for_programs();
+	for (uint32_t row = 0; row < epolls->uses.nr_rows && nr && !err; row++) {
+		struct epoll_use *use = use_at(epolls, row);
+
+		if (use->state != USE_RETIRING)
 			continue;
 		err = read_use(epolls, archive, use);
 		if (!err)
 			free_use(epolls, use, row);
 	}
+	free(finished);
 	return err;
 }
 

@@ -28,7 +28,18 @@ void epolls_close(struct epolls *epolls);
  */
 int epolls_sweep(struct epolls *epolls);
 
-/* Copies instances, uses and registrations into @out, instead of what it has. 0 or -ENOMEM. */
+/* What is older than the probes has been found: what a walk finds from now on was missed. */
+void epolls_settle(struct epolls *epolls);
+
+/*
+ * Reading into a snapshot. A thread's counters and what it counted on its
+ * instances must be of one moment: its uses are copied first, taken while its
+ * row is seen not to change, and kept when it did not. What is left is read at
+ * the end, with instances and registrations. 0 or -ENOMEM.
+ */
+void epolls_begin_read(struct epolls *epolls, struct snapshot *out);
+void epolls_copy_uses(struct epolls *epolls, const struct thread *thread);
+int epolls_keep_copied(struct epolls *epolls, struct snapshot *out);
 int epolls_read(struct epolls *epolls, struct snapshot *out);
 
 /* Moves the uses for which @is_ended tells so to @archive; 0 or -ENOMEM. */

@@ -390,6 +390,8 @@ static int look_at_descriptors(struct observer *observer, struct snapshot *out)
 		err = epolls_sweep(probes_epolls(observer->probes));
 	if (!err && is_first)
 		err = reconcile_at_start(observer->probes);
+	if (is_first)
+		epolls_settle(probes_epolls(observer->probes));
 	return err;
 }
 

@@ -299,20 +299,39 @@ static struct thread *append_row(struct snapshot *out, const struct thread *row)
 	return &grown[out->nr_threads];
 }
 
+/*
+ * A thread's row and what it counted on its epoll instances, of one moment; or,
+ * where it never stood still, torn.
+ */
+static int copy_thread(const struct probes *probes, struct snapshot *out, const struct thread *row)
+{
+	struct thread *copy = append_row(out, row);
+
+	for (int tries = 0; copy && tries < MAX_COPY_TRIES; tries++) {
+		epolls_copy_uses(probes->epolls, copy);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&row->seq, __ATOMIC_RELAXED) == copy->seq)
+			break;
+		out->is_torn |= !copy_row(copy, row) || tries == MAX_COPY_TRIES - 1;
+	}
+	if (!copy)
+		return -ENOMEM;
+	if (copy->state == THREAD_FREE)
+		return 0;
+	out->nr_threads++;
+	return copy->state == THREAD_LIVE ? epolls_keep_copied(probes->epolls, out) : 0;
+}
+
 static int copy_rows(const struct probes *probes, struct snapshot *out)
 {
-	out->nr_threads = 0;
-	for (uint32_t i = 0; i < probes->nr_rows; i++) {
-		struct thread *copy;
+	int err = 0;
 
-		if (__atomic_load_n(&probes->rows[i].state, __ATOMIC_ACQUIRE) == THREAD_FREE)
-			continue;
-		copy = append_row(out, &probes->rows[i]);
-		if (!copy)
-			return -ENOMEM;
-		out->nr_threads += copy->state != THREAD_FREE;
+	out->nr_threads = 0;
+	for (uint32_t i = 0; i < probes->nr_rows && !err; i++) {
+		if (probes_row_state(&probes->rows[i]) != THREAD_FREE)
+			err = copy_thread(probes, out, &probes->rows[i]);
 	}
-	return 0;
+	return err;
 }
 
 /* The row of @key, appended; gone meanwhile is no error. */
@@ -400,6 +419,7 @@ int probes_read(struct probes *probes, struct snapshot *out)
 		int err;
 
 		out->is_torn = false;
+		epolls_begin_read(probes->epolls, out);
 		err = copy_rows(probes, out);
 		if (!err)
 			err = copy_listeners(probes, out);
