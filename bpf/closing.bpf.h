@@ -20,7 +20,7 @@ static __always_inline bool ends_with_us(__u64 ep, __u32 row)
 
 	if (!instance)
 		return false;
-	file = file_of(bpf_get_current_task_btf(), instance->holder_fd);
+	file = file_of(current_task(), instance->holder_fd);
 	return file && eventpoll_of(file) == (struct eventpoll *)ep && is_last_reference(file);
 }
 
@@ -50,12 +50,11 @@ __weak int registration_closing(__u64 address, int is_exit)
 
 static __noinline int registrations_closing(struct file *file, bool is_exit)
 {
-	struct hlist_head *head = READ(file, f_ep);
-	__u64 node = head ? read_word(&head->first) : 0;
+	__u64 link = newest_link(file);
 
-	for (int i = 0; i < EPITEMS_ENDED && node; i++) {
-		registration_closing((__u64)epitem_of((void *)node), is_exit);
-		node = read_word(&((struct hlist_node *)node)->next);
+	for (int i = 0; i < EPITEMS_ENDED && link; i++) {
+		registration_closing((__u64)epitem_of(link), is_exit);
+		link = older_link(file, link);
 	}
 	return 0;
 }
@@ -66,7 +65,7 @@ static __noinline int registrations_closing(struct file *file, bool is_exit)
  */
 __weak int descriptor_given_up(__u32 fd, int is_exit)
 {
-	struct file *file = file_of(bpf_get_current_task_btf(), fd);
+	struct file *file = file_of(current_task(), fd);
 	__u64 address = (__u64)file;
 	struct description *description;
 	__u32 *row;
@@ -139,9 +138,9 @@ __weak int some_given_up(__u32 from, __u32 last)
 /* close_range: up to RANGE_STEP * RANGE_STEP descriptors; those beyond are left to the sweep. */
 __weak int range_given_up(__u32 first, __u32 last)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct files_struct *files = task->files;
-	__u32 max_fds = files ? files->fdt->max_fds : 0;
+	struct task_struct *task = current_task();
+	struct files_struct *files = FOLLOW(task, files);
+	__u32 max_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
 
 	if (last >= max_fds)
 		last = max_fds - 1;

@@ -9,6 +9,30 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+/*
+ * Who runs. Since 5.11 ("bpf: Add a bpf_get_current_task_btf helper") a helper
+ * gives a pointer that the verifier lets programs read through; before, what
+ * comes of it must be read as any kernel memory.
+ */
+static __always_inline struct task_struct *current_task(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf))
+		return bpf_get_current_task_btf();
+	return (struct task_struct *)bpf_get_current_task();
+}
+
+/* A member behind a pointer that came of current_task(). */
+#define FOLLOW(ptr, member)                                                                      \
+	({                                                                                       \
+		typeof(ptr) follow_ptr = (ptr);                                                  \
+		typeof(follow_ptr->member) follow_value;                                         \
+		if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)) \
+			follow_value = follow_ptr->member;                                       \
+		else                                                                             \
+			follow_value = BPF_CORE_READ(follow_ptr, member);                        \
+		follow_value;                                                                    \
+	})
+
 #define barrier() asm volatile("" ::: "memory")
 
 #if defined(__TARGET_ARCH_x86)
@@ -28,7 +52,7 @@
 /* Calls through int 0x80 or from 32-bit code carry ia32 numbers. */
 static __always_inline bool is_compat_call(struct task_struct *task)
 {
-	return task->thread_info.status & TS_COMPAT;
+	return FOLLOW(task, thread_info.status) & TS_COMPAT;
 }
 
 #else
@@ -82,18 +106,63 @@ static __always_inline void *read_pointer(void *at)
 }
 
 /*
- * Takes what @word says is there: 1, and 0 from then on. True for one of several
- * that try at once; before 5.12 ("bpf: Add instructions for atomic_[cmp]xchg")
- * the others may get it, too.
+ * The epitems that watch @file hang together by their member fllink, whose
+ * addresses newest_link() and older_link() go through: of a hlist whose head the
+ * file points to, and before 5.11 ("epoll: take epitem list out of struct file")
+ * of a list that is in the file itself. Not inline, so that the compiler does
+ * not look for its head on kernels that have none.
  */
-static __always_inline bool claim(__u32 *word)
+static __noinline __attribute__((unused)) __u64 link_before(struct file *file, __u64 link)
 {
-	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_check_mtu)) /* 5.12, too */
-		return __sync_val_compare_and_swap(word, 1, 0) == 1;
-	if (*word != 1)
-		return false;
-	*word = 0;
-	return true;
+	__u64 head = (__u64) & ((struct file___links *)file)->f_ep_links;
+	__u64 before = (__u64)BPF_CORE_READ((struct list_head *)(link ?: head), prev);
+
+	return before == head ? 0 : before;
+}
+
+static __always_inline __u64 newest_link(struct file *file)
+{
+	struct hlist_head *head;
+
+	if (!bpf_core_field_exists(file->f_ep))
+		return link_before(file, 0);
+	head = READ(file, f_ep);
+	return head ? read_word(&head->first) : 0;
+}
+
+static __always_inline __u64 older_link(struct file *file, __u64 link)
+{
+	if (!bpf_core_field_exists(file->f_ep))
+		return link_before(file, link);
+	return read_word(&((struct hlist_node *)link)->next);
+}
+
+/* Does an epoll instance watch @file? */
+static __always_inline bool is_in_epoll(struct file *file)
+{
+	if (bpf_core_field_exists(file->f_ep))
+		return READ(file, f_ep) != NULL;
+	return newest_link(file);
+}
+
+static __always_inline struct epitem *epitem_of(__u64 link)
+{
+	return (void *)link - bpf_core_field_offset(struct epitem, fllink);
+}
+
+/*
+ * Whether the epitem at @epi hangs in such a list: taking it out leaves a
+ * poisoned pointer behind that is none of the kernel's (include/linux/poison.h).
+ */
+static __always_inline bool is_linked(struct epitem *epi)
+{
+	__u64 back;
+
+	if (bpf_core_field_exists(((struct file *)0)->f_ep))
+		back = (__u64)READ(epi, fllink.pprev);
+	else
+		back = (__u64)BPF_CORE_READ((struct epitem___links *)epi, fllink.prev);
+	return back >> 56 == 0xff;
 }
 
 /* Kernel-internal results that mean "a signal came": include/linux/errno.h */

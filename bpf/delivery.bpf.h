@@ -11,7 +11,7 @@
 
 #include "registration.bpf.h"
 
-#define EVENTS_READ 16 /* of epoll_wait, at a time */
+#define EVENTS_READ 14 /* of epoll_wait, at a time */
 #define NR_CHUNKS   64 /* that one function goes through */
 
 /* The row of the listener that the current process was told of. */
@@ -62,7 +62,7 @@ static __always_inline bool is_out_alone(__u32 events)
 
 static __noinline int count_ignored(struct epoll_use *use, struct registration *row, __u32 events)
 {
-	struct file *file = file_of(bpf_get_current_task_btf(), row->fd);
+	struct file *file = file_of(current_task(), row->fd);
 
 	if (!(row->events & EPOLLET)) {
 		COUNT_BOTH(use, row, redelivered);
@@ -248,16 +248,15 @@ __weak int all_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 }
 
 /* The @nr events at @array, user memory, that the thread's wait returned with at @now. */
-static __always_inline void note_events(struct thread *thread, struct epoll_use *use, __u64 array,
-					__u64 nr, __u64 now)
+static __always_inline void note_events(struct thread *thread, __u32 use_row, __u64 array, __u64 nr,
+					__u64 now)
 {
 	int failed;
 
-	use->batch_ns = now;
 	if (nr <= EVENTS_READ)
-		failed = some_events_delivered(use->row, array, nr, now);
+		failed = some_events_delivered(use_row, array, nr, now);
 	else
-		failed = all_events_delivered(use->row, array, nr, now);
+		failed = all_events_delivered(use_row, array, nr, now);
 	if (failed)
 		thread->counters.losses[LOSS_EVENTS]++;
 }

@@ -35,12 +35,6 @@ static __always_inline __u32 row_hint(__u64 word)
 	return word * 0x9E3779B97F4A7C15ULL >> 48;
 }
 
-/* Does an epoll instance watch @file? Then it has a list of its struct epitems. */
-static __always_inline bool is_in_epoll(struct file *file)
-{
-	return READ(file, f_ep) != NULL;
-}
-
 /* Is there nothing but the caller's reference to @file? */
 static __always_inline bool is_last_reference(struct file *file)
 {
@@ -193,7 +187,7 @@ static __noinline int forget_description(struct description *description, __u32 
 	__u64 address = description->file;
 	__u32 *holder;
 
-	if (!claim(&description->is_used))
+	if (!claim(&description->is_used, 1, row))
 		return 0;
 	holder = bpf_map_lookup_elem(&descriptions_by_file, &address);
 	if (holder && *holder == row)

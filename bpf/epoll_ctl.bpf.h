@@ -22,18 +22,17 @@ struct epoll_event_passed {
 	__u64 data;
 } __attribute__((packed));
 
-/* The epitem of @file and @fd in the instance at @ep, or NULL. New ones are at the head of the list. */
+/* The epitem of @file and @fd in the instance at @ep, or NULL; nearly always the newest. */
 static __noinline __u64 find_epitem(struct file *file, __u64 ep, __u32 fd)
 {
-	struct hlist_head *head = READ(file, f_ep);
-	struct hlist_node *node = head ? READ(head, first) : NULL;
+	__u64 link = newest_link(file);
 
-	for (int i = 0; i < EPITEMS_LOOKED_AT && node; i++) {
-		struct epitem *epi = epitem_of(node);
+	for (int i = 0; i < EPITEMS_LOOKED_AT && link; i++) {
+		struct epitem *epi = epitem_of(link);
 
 		if ((__u64)READ(epi, ep) == ep && (__u32)READ(epi, ffd.fd) == fd)
 			return (__u64)epi;
-		node = READ(node, next);
+		link = older_link(file, link);
 	}
 	return 0;
 }
@@ -57,7 +56,7 @@ static __always_inline bool has_fired(struct registration *row)
 static __always_inline bool find_subject(__u32 epfd, __u32 fd, __u64 *ep,
 					 struct registration_key *key)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	__u32 instance;
 
 	*ep = (__u64)eventpoll_of(file_of(task, epfd));

@@ -19,15 +19,15 @@
 /* The current task's file at @fd, or NULL. Valid until the program returns. */
 static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = FOLLOW(task, files);
 	struct fdtable *fdt;
 
 	if (!files)
 		return NULL;
-	fdt = files->fdt;
-	if (fd >= fdt->max_fds)
+	fdt = FOLLOW(files, fdt);
+	if (fd >= FOLLOW(fdt, max_fds))
 		return NULL;
-	return read_pointer(fdt->fd + fd);
+	return read_pointer(FOLLOW(fdt, fd) + fd);
 }
 
 /*
@@ -123,12 +123,12 @@ __weak __u64 count_set(__u64 open_fds, __u64 limit)
 /* How many descriptors of @task below @limit are open. */
 static __always_inline __u64 count_open(struct task_struct *task, __u64 limit)
 {
-	struct files_struct *files = task->files;
+	struct files_struct *files = FOLLOW(task, files);
 
 	if (!files)
 		return 0;
-	if (limit > files->fdt->max_fds)
-		limit = files->fdt->max_fds;
+	if (limit > FOLLOW(FOLLOW(files, fdt), max_fds))
+		limit = FOLLOW(FOLLOW(files, fdt), max_fds);
 	return count_set((__u64)BPF_CORE_READ(files, fdt, open_fds), limit);
 }
 

@@ -39,16 +39,17 @@ static __always_inline bool in_scope(__u32 tgid)
 /* The current task's process if it is a target, else NULL. */
 static __always_inline struct process *target_process(struct task_struct *task)
 {
-	__u32 tgid = task->tgid;
+	__u32 tgid = FOLLOW(task, tgid);
 	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
 
 	if (!process && (config.all || config.cgroup) && in_scope(tgid)) {
-		struct process birth = { .start_ns = task->group_leader->start_time };
+		struct process birth = { .start_ns =
+						 FOLLOW(FOLLOW(task, group_leader), start_time) };
 
 		process = add_process(tgid, &birth);
 	}
 	if (process && !process->start_ns)
-		process->start_ns = task->group_leader->start_time;
+		process->start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 	return process;
 }
 

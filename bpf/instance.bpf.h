@@ -27,7 +27,7 @@ static __always_inline struct eventpoll *eventpoll_of(struct file *file)
 /* A row for the instance at @ep; its number, plus 1, or 0 and a loss when the table is full. */
 static __noinline __u32 new_instance(__u64 ep, __u32 epfd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct instance *instance;
 	__u32 row;
 
@@ -40,8 +40,8 @@ static __noinline __u32 new_instance(__u64 ep, __u32 epfd)
 		return 0; /* for the verifier */
 	__builtin_memset(instance, 0, sizeof(*instance));
 	instance->ep = ep;
-	instance->holder_tgid = task->tgid;
-	instance->holder_start_ns = task->group_leader->start_time;
+	instance->holder_tgid = FOLLOW(task, tgid);
+	instance->holder_start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 	instance->holder_fd = epfd;
 	instance->walk = walk;
 	instance->birth_walk = walk;

@@ -57,6 +57,11 @@ struct {
 	__type(value, struct listener);
 } listeners SEC(".maps") __weak;
 
+struct claim_key {
+	__u64 table; /* its map's address would do, were it known */
+	__u64 row;
+};
+
 /*
  * Tables of rows that stay where they are, with a stack of the numbers that are
  * nobody's. User space reads the rows without system calls.
@@ -95,6 +100,9 @@ INDEX(ended_uses, struct use_key, __u32);
 INDEX(registrations_by_key, struct registration_key, __u32);
 INDEX(registrations_by_data, struct data_key, __u64); /* rows, packed */
 INDEX(descriptions_by_file, __u64, __u32);
+
+/* Rows that someone is about to give back, for as long as it takes to note it: see claim(). */
+INDEX(claims, struct claim_key, __u8);
 
 /* What a use is looked at for at its next wait; by the number of its row. */
 struct {
@@ -140,6 +148,25 @@ extern __u32 epoch;
  * tells that there is none.
  */
 extern __u32 looks_everywhere;
+
+/*
+ * Takes what @word says is there: 1, and 0 from then on. True for one of several
+ * that try at once. A compare-and-swap would do, but before 5.12 ("bpf: Add
+ * instructions for atomic_[cmp]xchg") no program may so much as contain one.
+ */
+static __always_inline bool claim(volatile __u32 *word, __u64 table, __u32 row)
+{
+	struct claim_key key = { .table = table, .row = row };
+	bool is_ours;
+	__u8 held = 1;
+
+	if (*word != 1 || bpf_map_update_elem(&claims, &key, &held, BPF_NOEXIST))
+		return false;
+	is_ours = *word == 1;
+	*word = 0;
+	bpf_map_delete_elem(&claims, &key);
+	return is_ours;
+}
 
 static __always_inline void count_loss(enum loss cause)
 {

@@ -33,7 +33,7 @@ static __always_inline void count_report(struct wait_counters *wait,
 __weak int descriptor_reported(__u32 thread_row, __u32 family, __u32 fd, __u32 events)
 {
 	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct file *file = file_of(bpf_get_current_task_btf(), fd);
+	struct file *file = file_of(current_task(), fd);
 	struct description *description;
 
 	if (!thread || !file || family >= WAIT_FAMILIES)

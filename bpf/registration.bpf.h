@@ -34,25 +34,14 @@ static __always_inline struct description *described(struct registration *row)
 	return description && description->born_ns == row->description_born_ns ? description : NULL;
 }
 
-static __always_inline struct epitem *epitem_of(struct hlist_node *node)
-{
-	return (void *)node - bpf_core_field_offset(struct epitem, fllink);
-}
-
-/*
- * Is the epitem at @epi still that of @row? hlist_del_rcu() leaves a poisoned
- * pointer behind that is none of the kernel's (include/linux/poison.h), and the
- * memory goes to other epitems or elsewhere later.
- */
+/* Is the epitem of @row still its? The memory goes to other epitems or elsewhere later. */
 static __always_inline bool is_alive(struct registration *row, __u64 ep)
 {
 	struct epitem *epi = (void *)row->epi;
-	__u64 linked;
 
 	if (!epi)
 		return true; /* not known */
-	linked = (__u64)READ(epi, fllink.pprev);
-	return linked >> 56 == 0xff && (__u64)READ(epi, ep) == ep &&
+	return is_linked(epi) && (__u64)READ(epi, ep) == ep &&
 	       (__u64)READ(epi, ffd.file) == row->file && (__u32)READ(epi, ffd.fd) == row->fd;
 }
 
@@ -151,7 +140,7 @@ static __noinline int forget_registration(struct registration *row, __u32 number
 	struct description *description;
 	__u32 *holder;
 
-	if (!claim(&row->is_used))
+	if (!claim(&row->is_used, 0, number))
 		return 0;
 	holder = bpf_map_lookup_elem(&registrations_by_key, &key);
 	if (holder && *holder == number)

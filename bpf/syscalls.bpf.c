@@ -109,10 +109,12 @@ static __always_inline void forget_resumable(struct task_struct *task)
 		thread->wait.resumable = 0;
 }
 
-static __always_inline void count_compat_call(struct task_struct *task)
+/* Not inline, for its stack: the deepest chain of calls below syscall_exit may take 512 bytes. */
+static __noinline int count_compat_call(struct task_struct *task)
 {
 	if (target_process(task))
 		__sync_fetch_and_add(&unseen[UNSEEN_COMPAT], 1);
+	return 0;
 }
 
 SEC("tp_btf/sys_enter")
@@ -124,7 +126,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
 
 	if (call->handler == CALL_UNTRACED || call->handler > LAST_WITH_ENTRY)
 		return 0;
-	task = bpf_get_current_task_btf();
+	task = current_task();
 	if (is_compat_call(task))
 		return 0;
 	thread = watched_thread(task, call->handler == CALL_WAIT);
@@ -139,7 +141,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
 SEC("tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	const struct call *call = call_of(SYSCALL_NR(regs));
 	struct thread *thread;
 

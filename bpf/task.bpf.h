@@ -62,10 +62,10 @@ static __noinline struct thread *new_thread(struct task_struct *task, bool is_co
 	}
 	begin_update(thread);
 	thread->task = address;
-	thread->start_ns = task->start_time;
-	thread->process_start_ns = task->group_leader->start_time;
-	thread->tgid = task->tgid;
-	thread->tid = task->pid;
+	thread->start_ns = FOLLOW(task, start_time);
+	thread->process_start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
+	thread->tgid = FOLLOW(task, tgid);
+	thread->tid = FOLLOW(task, pid);
 	thread->row = row;
 	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), task->comm);
 	thread->state = THREAD_LIVE;

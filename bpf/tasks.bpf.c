@@ -18,12 +18,12 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct process birth = {};
 
-	if (child->tgid == parent->tgid || !target_process(parent))
+	if (FOLLOW(child, tgid) == FOLLOW(parent, tgid) || !target_process(parent))
 		return 0;
-	birth.start_ns = child->group_leader->start_time;
+	birth.start_ns = FOLLOW(FOLLOW(child, group_leader), start_time);
 	birth.open_at_birth = count_all_open(child); /* it has not run yet */
 	birth.born_traced = 1;
-	add_process(child->tgid, &birth);
+	add_process(FOLLOW(child, tgid), &birth);
 	return 0;
 }
 
@@ -31,9 +31,9 @@ static __always_inline bool becomes_target(struct task_struct *task)
 {
 	char comm[COMM_LEN];
 
-	if (config.held_tgid && (__u32)task->tgid == config.held_tgid)
+	if (config.held_tgid && (__u32)FOLLOW(task, tgid) == config.held_tgid)
 		return true;
-	if (!config.match_comm || (__u32)task->tgid == config.own_tgid)
+	if (!config.match_comm || (__u32)FOLLOW(task, tgid) == config.own_tgid)
 		return false;
 	bpf_probe_read_kernel(comm, sizeof(comm), task->comm);
 	return same_comm(comm, config.comm);
@@ -43,8 +43,8 @@ static __always_inline bool becomes_target(struct task_struct *task)
 static __always_inline void thread_execed(struct thread *thread, struct task_struct *task)
 {
 	begin_update(thread);
-	thread->tid = task->pid;
-	thread->start_ns = task->start_time;
+	thread->tid = FOLLOW(task, pid);
+	thread->start_ns = FOLLOW(task, start_time);
 	bpf_probe_read_kernel(thread->comm, sizeof(thread->comm), task->comm);
 	if (thread->fds_before)
 		thread->counters.fds.closed += thread->fds_before - 1 - count_all_open(task);
@@ -61,10 +61,10 @@ int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binp
 		thread_execed(thread, task);
 	if (target_process(task) || !becomes_target(task))
 		return 0;
-	birth.start_ns = task->group_leader->start_time;
+	birth.start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 	birth.open_at_birth = count_all_open(task);
 	birth.born_traced = 1;
-	add_process(task->tgid, &birth);
+	add_process(FOLLOW(task, tgid), &birth);
 	return 0;
 }
 
@@ -142,18 +142,19 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 /* A last look at the listener at @fd of the current task, which is ending; what nobody else holds is forgotten. */
 __weak int last_look(__u32 fd)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	bool is_lost;
 
-	listener_of(file_of(task, fd), task->tgid, task->group_leader->start_time, &is_lost);
+	listener_of(file_of(task, fd), FOLLOW(task, tgid),
+		    FOLLOW(FOLLOW(task, group_leader), start_time), &is_lost);
 	descriptor_given_up(fd, true);
 	return 0;
 }
 
 static __always_inline void look_at_descriptors(struct task_struct *task)
 {
-	struct files_struct *files = task->files;
-	__u32 max_fds = files ? files->fdt->max_fds : 0;
+	struct files_struct *files = FOLLOW(task, files);
+	__u32 max_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
 
 	for (__u32 fd = 0; fd < LAST_LOOK_FDS && fd < max_fds; fd++)
 		last_look(fd);
@@ -162,18 +163,19 @@ static __always_inline void look_at_descriptors(struct task_struct *task)
 static __always_inline void end_process(struct task_struct *task, struct process *process)
 {
 	struct process_end *end = bpf_ringbuf_reserve(&ended_processes, sizeof(*end), 0);
-	__u32 tgid = task->tgid;
+	__u32 tgid = FOLLOW(task, tgid);
 
 	if (!end) {
 		count_loss(LOSS_ENDED_PROCESSES);
 	} else {
-		end->start_ns = task->group_leader->start_time;
+		end->start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 		end->open_at_birth = process ? process->open_at_birth : 0;
 		end->born_traced = process ? process->born_traced : 0;
 		end->open = count_all_open(task);
-		end->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
+		end->fd_limit = FOLLOW(FOLLOW(task, signal), rlim[RLIMIT_NOFILE].rlim_cur);
 		end->tgid = tgid;
-		bpf_probe_read_kernel(end->comm, sizeof(end->comm), task->group_leader->comm);
+		bpf_probe_read_kernel(end->comm, sizeof(end->comm),
+				      FOLLOW(task, group_leader)->comm);
 	}
 	bpf_map_delete_elem(&processes,
 			    &tgid); /* before user space hears of it and looks who is left */
@@ -191,14 +193,14 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(task_exit, struct task_struct *task)
 {
 	__u64 address = (__u64)task;
-	__u32 tgid = task->tgid;
+	__u32 tgid = FOLLOW(task, tgid);
 	__u32 *row = bpf_map_lookup_elem(&rows_by_task, &address);
 	struct thread *thread = row ? bpf_map_lookup_elem(&threads, row) : NULL;
 	struct process *process;
 
 	if (thread)
 		end_thread(thread, task, *row);
-	if (task->signal->live.counter != 0)
+	if (FOLLOW(FOLLOW(task, signal), live.counter) != 0)
 		return 0;
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	if (!process && !thread)
@@ -210,7 +212,7 @@ int BPF_PROG(task_exit, struct task_struct *task)
 
 static __always_inline void io_uring_submitted(void)
 {
-	if (target_process(bpf_get_current_task_btf()))
+	if (target_process(current_task()))
 		__sync_fetch_and_add(&unseen[UNSEEN_IO_URING], 1);
 }
 

@@ -79,7 +79,7 @@ static __always_inline void select_entered(struct thread *thread, struct task_st
 	struct wait_entry *entry = &thread->wait;
 	__u32 sets = !!ARG2(regs) + !!ARG3(regs) + !!ARG4(regs);
 	int nr_fds = ARG1(regs);
-	int max_fds = task->files ? task->files->fdt->max_fds : 0;
+	int max_fds = FOLLOW(task, files) ? FOLLOW(FOLLOW(FOLLOW(task, files), fdt), max_fds) : 0;
 
 	if (nr_fds > max_fds)
 		nr_fds = max_fds;
@@ -118,7 +118,7 @@ static __always_inline bool read_timeout(struct thread *thread, struct task_stru
 		(ticks_per_second == 1000000 || timeout.fraction < ticks_per_second);
 	entry->zero_timeout = !timeout.seconds && !timeout.fraction;
 	entry->writes_time_left = writes_time_left && valid && !entry->zero_timeout &&
-				  !(task->personality & STICKY_TIMEOUTS);
+				  !(FOLLOW(task, personality) & STICKY_TIMEOUTS);
 	return valid;
 }
 
@@ -179,8 +179,8 @@ static __always_inline void pselect_mask(struct thread *thread, __u64 address, b
 static __always_inline void note_clocks(struct wait_entry *entry, struct task_struct *task,
 					__u64 now)
 {
-	entry->nvcsw = task->nvcsw;
-	entry->run_delay = task->sched_info.run_delay;
+	entry->nvcsw = FOLLOW(task, nvcsw);
+	entry->run_delay = FOLLOW(task, sched_info.run_delay);
 	entry->since_ns = now;
 }
 
@@ -265,13 +265,15 @@ static __always_inline void count_outcome(struct wait_counters *wait, struct wai
 }
 
 /*
- * What came of a wait is counted by instance and registration, too. A function
- * of its own so that the verifier follows it once.
+ * What came of a wait is counted by instance and registration, too. Returns the
+ * row of the thread's use of the instance, plus 1, or 0. A function of its own
+ * so that the verifier follows it once; it does not look at the events itself,
+ * for that takes the stack.
  */
-__weak int instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_events, __u64 events)
+__weak __u32 instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_events)
 {
 	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct file *file = file_of(task, epfd);
 	struct eventpoll *ep = eventpoll_of(file);
 	struct description *nested;
@@ -291,14 +293,15 @@ __weak int instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_even
 	use->epfd = epfd;
 	use->counters.returns++;
 	if (ret > 0)
-		note_events(thread, use, events, ret, thread->busy_since_ns);
-	return 0;
+		use->batch_ns = thread->busy_since_ns;
+	return use->row + 1;
 }
 
 static __always_inline void count_epoll(struct thread *thread, struct wait_counters *wait,
 					struct pt_regs *regs, long ret)
 {
 	int max_events = ARG3(regs);
+	__u32 use_row;
 
 	wait->in_bytes += thread->wait.in_bytes;
 	if (ret < 0 && !is_interrupted(ret))
@@ -307,7 +310,9 @@ static __always_inline void count_epoll(struct thread *thread, struct wait_count
 	wait->saturated += ret == max_events;
 	if (ret > 0)
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
-	instance_returned(thread->row, ARG1(regs), ret, max_events, ARG2(regs));
+	use_row = instance_returned(thread->row, ARG1(regs), ret, max_events);
+	if (use_row && ret > 0)
+		note_events(thread, use_row - 1, ARG2(regs), ret, thread->busy_since_ns);
 }
 
 /* Which descriptors poll or select reported. */
@@ -368,7 +373,7 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 		return; /* entered before we attached */
 
 	wait = &thread->counters.waits[family];
-	count_outcome(wait, entry, ret, task->nvcsw != entry->nvcsw);
+	count_outcome(wait, entry, ret, FOLLOW(task, nvcsw) != entry->nvcsw);
 	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
 	count_wait_clocks(wait, entry, task, now);
 	if (family == WAIT_EPOLL) {

@@ -14,11 +14,11 @@ static __always_inline void count_wait_clocks(struct wait_counters *wait, struct
 					      struct task_struct *task, __u64 now)
 {
 	__u64 wait_ns = now - entry->since_ns;
-	__u64 switches = task->nvcsw - entry->nvcsw;
+	__u64 switches = FOLLOW(task, nvcsw) - entry->nvcsw;
 
 	wait->wait_ns += wait_ns;
 	wait->wait_ns_hist[hist_bucket(wait_ns) & (HIST_NS_BUCKETS - 1)]++;
-	wait->runqueue_ns += task->sched_info.run_delay - entry->run_delay;
+	wait->runqueue_ns += FOLLOW(task, sched_info.run_delay) - entry->run_delay;
 	wait->switches += switches;
 	wait->sleeps += switches != 0;
 }

@@ -58,9 +58,9 @@ static __always_inline void begin_walk(struct process *process, struct task_stru
 {
 	__builtin_memset(process->open, 0, sizeof(process->open));
 	process->close_wait = 0;
-	process->start_ns = task->group_leader->start_time;
-	process->fd_limit = task->signal->rlim[RLIMIT_NOFILE].rlim_cur;
-	process->walk_tid = task->pid;
+	process->start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
+	process->fd_limit = FOLLOW(FOLLOW(task, signal), rlim[RLIMIT_NOFILE].rlim_cur);
+	process->walk_tid = FOLLOW(task, pid);
 	process->walk = walk;
 }
 
@@ -70,7 +70,8 @@ static __always_inline void begin_walk(struct process *process, struct task_stru
  */
 static __always_inline bool is_counted_before(struct process *process, struct task_struct *task)
 {
-	return !task->group_leader->files && process->walk_tid != (__u32)task->pid;
+	return !FOLLOW(FOLLOW(task, group_leader), files) &&
+	       process->walk_tid != (__u32)FOLLOW(task, pid);
 }
 
 #define JIFFIES_AWHILE 1000 /* one second where HZ is 1000, ten where it is 100 */
@@ -153,15 +154,14 @@ __weak int registration_met(__u64 address)
 /* The registrations of @file, and what stands unread behind it. */
 static __always_inline void watched_file_met(struct file *file)
 {
-	struct hlist_head *head = BPF_CORE_READ(file, f_ep);
-	struct hlist_node *node = head ? BPF_CORE_READ(head, first) : NULL;
+	__u64 link = newest_link(file);
 	struct description *description;
 	__u64 address = (__u64)file;
 	__u32 *row;
 
-	for (int i = 0; i < EPITEMS_MET && node; i++) {
-		registration_met((__u64)epitem_of(node));
-		node = BPF_CORE_READ(node, next);
+	for (int i = 0; i < EPITEMS_MET && link; i++) {
+		registration_met((__u64)epitem_of(link));
+		link = older_link(file, link);
 	}
 	row = bpf_map_lookup_elem(&descriptions_by_file, &address);
 	description = row ? bpf_map_lookup_elem(&descriptions, row) : NULL;
@@ -200,12 +200,13 @@ int descriptor_met(struct bpf_iter__task_file *ctx)
 	__u32 tgid, kind;
 	bool is_lost;
 
-	if (!task || !file || task->signal->live.counter == 0)
+	if (!task || !file || FOLLOW(FOLLOW(task, signal), live.counter) == 0)
 		return 0; /* at an end, or of a process that has ended */
-	tgid = task->tgid;
+	tgid = FOLLOW(task, tgid);
 	process = bpf_map_lookup_elem(&processes, &tgid);
 	if (!process && config.all && tgid != config.own_tgid) {
-		struct process birth = { .start_ns = task->group_leader->start_time };
+		struct process birth = { .start_ns =
+						 FOLLOW(FOLLOW(task, group_leader), start_time) };
 
 		process = add_process(tgid, &birth);
 	}

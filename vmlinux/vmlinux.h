@@ -44,7 +44,7 @@ enum bpf_map_type {
 };
 
 enum bpf_func_id {
-	BPF_FUNC_check_mtu = 163,
+	BPF_FUNC_get_current_task_btf = 158,
 };
 
 enum {
@@ -154,6 +154,11 @@ struct hlist_head {
 	struct hlist_node *first;
 };
 
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+};
+
 typedef struct {
 	long long counter;
 } atomic64_t;
@@ -174,6 +179,15 @@ struct file {
 /* Until 6.13. */
 struct file___old {
 	atomic64_t f_count;
+};
+
+/* Until 5.11. */
+struct file___links {
+	struct list_head f_ep_links;
+};
+
+struct epitem___links {
+	struct list_head fllink;
 };
 
 /* fs/eventpoll.c */
