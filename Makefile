@@ -64,6 +64,19 @@ $(B)/fdscope-load: $(LOAD_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ $(shell pkg-config --libs jansson) -o $@
 
+# Without any library of the machine they run on: to be copied to a server.
+STATIC := $(PROGRAMS:$(B)/%=$(B)/static/%)
+
+$(B)/static/fdscope: $(TOOL_OBJS)
+$(B)/static/fdscope-server: $(SERVER_OBJS)
+$(B)/static/fdscope-load: $(LOAD_OBJS)
+$(STATIC):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -static $^ -pthread $(shell pkg-config --static --libs $(PKGS)) -lm -s -o $@
+
+static: $(STATIC)	## the programs as files that need no library, in .build/static/
+
 # ---- tests --------------------------------------------------------------------------------------
 
 # A unit test is one file beside the objects it needs: those of a program but its main.
@@ -134,6 +147,26 @@ test-bpf: $(B)/tests/bpf/run	## each program loads and counts exactly (root; 77:
 test-e2e: all		## the tool, the server and the client as a user runs them (root for most)
 	$(Q)FDSCOPE_BUILD=$(B) tests/run
 
+# The flags are those of tests/e2e/lib.sh.
+WORKLOADS := $(patsubst tests/workload/%.c,$(B)/vm/workload/%,$(wildcard tests/workload/*.c))
+$(WORKLOADS): $(B)/vm/workload/%: tests/workload/%.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O1 -Wall -Wextra -Werror -D_GNU_SOURCE -static -pthread $(DEP) $< -o $@
+
+KERNEL  ?= 6.12
+KERNELS := 5.10 6.1 6.12 sid
+
+# LAYERS="bpf known": what to run there, instead of tests/vm/run's choice.
+test-vm: static $(B)/tests/bpf/run $(WORKLOADS)	## bpf and e2e tests in an emulated machine, KERNEL=5.10|6.1|6.12|sid
+	$(Q)FDSCOPE_BUILD=$(B) tests/vm/run $(KERNEL) $(LAYERS)
+
+test-vms: static $(B)/tests/bpf/run $(WORKLOADS)	## test-vm with each of these kernels
+	$(Q)bad=; for kernel in $(KERNELS); do \
+		FDSCOPE_BUILD=$(B) tests/vm/run $$kernel $(LAYERS) || bad="$$bad $$kernel"; \
+	done; \
+	[ -z "$$bad" ] || { echo "test-vms: failed:$$bad"; exit 1; }
+
 # A make of its own, as for demo.
 check: deps		## everything that this machine can (root)
 	$(Q)$(MAKE) --no-print-directory test asan test-bpf test-e2e
@@ -153,7 +186,8 @@ DEB_PACKAGES = clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-de
 	       pkg-config gcc make \
 	       nginx-light redis-server haproxy memcached \
 	       curl wrk apache2-utils strace jq iproute2 shellcheck clang-format procps \
-	       bpftrace linux-perf
+	       bpftrace linux-perf \
+	       qemu-system-x86 busybox-static cpio
 
 deps:			## install what building and testing need (Debian; the only target that installs)
 	@missing=; \
@@ -197,4 +231,4 @@ help:			## show this
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all check deps demo test test-bpf test-e2e unit golden golden-update lint asan coverage install uninstall readme format bench clean help
+.PHONY: all static check deps demo test test-bpf test-e2e test-vm test-vms unit golden golden-update lint asan coverage install uninstall readme format bench clean help

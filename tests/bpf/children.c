@@ -13,6 +13,13 @@
 
 #define DEADLINE_NS 10000000000ULL /* for what takes microseconds on an idle machine */
 
+unsigned int patience(void)
+{
+	const char *factor = getenv("FDSCOPE_PATIENCE");
+
+	return factor && atoi(factor) > 0 ? atoi(factor) : 1;
+}
+
 void *shared_alloc(size_t bytes)
 {
 	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -29,7 +36,7 @@ pid_t start_child(void (*act)(void *context), void *context)
 	if (pid)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	alarm(20);
+	alarm(20 * patience());
 	act(context);
 	_exit(0);
 }
@@ -109,7 +116,7 @@ void raise_to(uint32_t *word, uint32_t value)
 
 void await(uint32_t *word, uint32_t value)
 {
-	const struct timespec deadline = { .tv_sec = DEADLINE_NS / 1000000000 };
+	const struct timespec deadline = { .tv_sec = DEADLINE_NS / 1000000000 * patience() };
 	uint32_t now;
 
 	while ((now = __atomic_load_n(word, __ATOMIC_SEQ_CST)) < value) {
@@ -150,7 +157,7 @@ static bool is_asleep(pid_t tid)
  */
 void await_sleep_in(pid_t tid, long nr)
 {
-	uint64_t deadline = now_ns() + DEADLINE_NS;
+	uint64_t deadline = now_ns() + DEADLINE_NS * patience();
 	char text[256];
 
 	do {

@@ -145,6 +145,9 @@ size_t count_fds_of(pid_t pid);
 
 /* ---- children ---- */
 
+/* How many times as long all may take here: FDSCOPE_PATIENCE, as in tests/e2e/lib.sh. */
+unsigned int patience(void);
+
 /* Zeroed memory that children share; lives as long as the test program. */
 void *shared_alloc(size_t bytes);
 

@@ -43,7 +43,6 @@ static int stop(void **state)
 
 int main(int argc, char **argv)
 {
-	const char *patience = getenv("FDSCOPE_PATIENCE"); /* as in tests/e2e/lib.sh */
 	struct CMUnitTest tests[256];
 	size_t nr = 0;
 
@@ -56,8 +55,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 	signal(SIGPIPE, SIG_IGN);
-	alarm(300 * (patience ? atoi(patience)
-			      : 1)); /* a call that never returns is a failure, not a hang */
+	alarm(300 * patience()); /* a call that never returns is a failure, not a hang */
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		if (nr + families[i]->nr > ARRAY_SIZE(tests))
 			return EXIT_FAILURE;
