@@ -21,14 +21,16 @@ stats=$work/stats.json
 
 # The groups that both sides have, as `path value` lines, zeros left out. What the server cannot
 # count (user/server/stats.h) is added to its side: ld.so's calls, which are those of `--help`,
-# and the writing of the stats file itself.
+# and the writing of the stats file itself. Whether it was told twice depends on what the other
+# workers did in between: no worker counts that.
 jq_counts='
 	def groups: { epoll_wait, poll, select, epoll_ctl, accept, io, fds } |
 		map_values(. // {}) |
 		del(.accept.listeners, .fds.open, .fds.limit, .fds.kinds, .fds.unaccounted) |
 		del(.epoll_wait, .poll, .select |
 			(.immediate, .sleeps, .switches, .wait_ns, .wait_ns_hist, .runqueue_ns,
-			 .busy_ns, .busy_ns_hist));
+			 .busy_ns, .busy_ns_hist, .spins, .redelivered, .redelivered_in,
+			 .idle_out, .ignored_hangup));
 	def leaves: . as $all | paths(numbers) as $path |
 		{ key: ($path | map(tostring) | join(".")), value: ($all | getpath($path)) };
 	def lines: group_by(.key) | map({ key: .[0].key, value: (map(.value) | add) }) |
