@@ -9,13 +9,14 @@
 
 #include "fd.bpf.h"
 
-#define EAGAIN	   11
-#define ENFILE	   23
-#define EMFILE	   24
-#define AF_UNIX	   1
-#define AF_INET	   2
-#define AF_INET6   10
-#define TCP_LISTEN 10 /* include/net/tcp_states.h; AF_UNIX uses it, too */
+#define EAGAIN	    11
+#define ENFILE	    23
+#define EMFILE	    24
+#define AF_UNIX	    1
+#define AF_INET	    2
+#define AF_INET6    10
+#define IPPROTO_TCP 6
+#define TCP_LISTEN  10 /* include/net/tcp_states.h; AF_UNIX uses it, too */
 
 static __always_inline void read_unix_path(struct listener *row, struct sock *sk)
 {

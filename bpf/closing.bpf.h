@@ -114,6 +114,7 @@ static __always_inline void close_done(struct thread *thread)
 
 	if (thread->closing_ep)
 		instance_ended(thread->closing_ep);
+	thread->closing_ep = 0;
 	if (!description || description->born_ns != thread->description_born_ns)
 		return;
 	if (PACKED_NR(description->registrations) == 1) {

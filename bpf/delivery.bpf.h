@@ -136,7 +136,7 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 	description->delivered_ns = now;
 }
 
-/* One event that the use in @use_row was handed; returns how many could be traced, 0 or 1. */
+/* One event that the use in @use_row was handed. */
 __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
@@ -161,7 +161,7 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 	if (!description) {
 		if (!row->file && row->deliveries > 1) /* no target holds it: nobody did anything */
 			count_ignored(use, row, events);
-		return 1;
+		return 0;
 	}
 	description->registration = number + 1;
 	note_delivery(use, use_row, row, description, events, now);
@@ -173,21 +173,13 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 		if (thread)
 			note_edge(use, use_row, row->description, thread);
 	}
-	return 1;
+	return 0;
 }
-
-struct epoll_event_seen {
-	__u32 events;
-#if EPOLL_EVENT_BYTES == 16
-	__u32 reserved;
-#endif
-	__u64 data;
-} __attribute__((packed));
 
 /* Up to EVENTS_READ of the @nr events at @array; not 0 if they could not be read. */
 __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 {
-	struct epoll_event_seen seen[EVENTS_READ];
+	struct user_event seen[EVENTS_READ];
 	__u64 bytes = nr * sizeof(*seen);
 
 	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
@@ -201,8 +193,8 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 }
 
 /*
- * Each of these goes through NR_CHUNKS times as many as the one before: 1024,
- * 65 536, 4 million, which is more than a process can have descriptors
+ * Each of these goes through NR_CHUNKS times as many as the one before: 896,
+ * 57 344, 3.6 million, which is more than a process can have descriptors
  * (fs.nr_open). One loop as long would take the verifier a second.
  */
 __weak int more_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)

@@ -13,15 +13,6 @@
 #define EPITEMS_LOOKED_AT 8
 #define NO_ROW		  0xffffffff /* there was none to be had, and that is counted */
 
-/* The event as the program passed it. */
-struct epoll_event_passed {
-	__u32 events;
-#if EPOLL_EVENT_BYTES == 16
-	__u32 reserved;
-#endif
-	__u64 data;
-} __attribute__((packed));
-
 /* The epitem of @file and @fd in the instance at @ep, or NULL; nearly always the newest. */
 static __noinline __u64 find_epitem(struct file *file, __u64 ep, __u32 fd)
 {
@@ -72,7 +63,7 @@ static __always_inline bool find_subject(__u32 epfd, __u32 fd, __u64 *ep,
 /* A row for what epoll_ctl adds; its number, plus 1. Its epitem is not known yet, or there is none. */
 static __always_inline __u32 enter_registration(struct thread *thread,
 						const struct registration_key *key,
-						const struct epoll_event_passed *event)
+						const struct user_event *event)
 {
 	struct registering from = {
 		.key = *key,
@@ -103,7 +94,7 @@ static __always_inline void forget_predecessor(struct registration *row, __u32 n
 __weak int registration_entering(__u32 thread_row, __u32 epfd, int op, __u32 fd, __u64 address)
 {
 	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct epoll_event_passed event = {};
+	struct user_event event = {};
 	struct registration_key key = {};
 	struct registration *row;
 	__u32 number = 0;
@@ -132,7 +123,7 @@ __weak int registration_entering(__u32 thread_row, __u32 epfd, int op, __u32 fd,
 
 static __always_inline void registration_added(struct thread *thread, __u64 ep,
 					       const struct registration_key *key,
-					       struct epoll_event_passed *event)
+					       struct user_event *event)
 {
 	struct registration *row = registration_at(thread->registration);
 	__u32 number = thread->registration;
@@ -155,7 +146,7 @@ static __always_inline void registration_added(struct thread *thread, __u64 ep,
 
 /* Arming a ONESHOT again that has fired changes it, whatever the mask says. */
 static __always_inline void registration_changed(struct thread *thread, struct registration *row,
-						 __u32 number, struct epoll_event_passed *event)
+						 __u32 number, struct user_event *event)
 {
 	__u32 events = event->events | EPOLLERR | EPOLLHUP;
 
@@ -174,7 +165,7 @@ static __always_inline void registration_changed(struct thread *thread, struct r
 __weak int registration_noted(__u32 thread_row, __u32 epfd, int op, __u32 fd, __u64 address)
 {
 	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct epoll_event_passed event = {};
+	struct user_event event = {};
 	struct registration_key key = {};
 	struct registration *row;
 	__u32 number = 0;

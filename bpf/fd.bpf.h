@@ -9,6 +9,7 @@
 #include "calls.bpf.h"
 #include "task.bpf.h"
 
+#define RLIMIT_NOFILE	    7 /* include/uapi/asm-generic/resource.h */
 #define S_IFMT		    0170000
 #define S_IFSOCK	    0140000
 #define S_IFREG		    0100000

@@ -10,7 +10,6 @@
 #define MSG_PEEK      0x02
 #define MSG_TRUNC     0x20
 #define MSG_ERRQUEUE  0x2000
-#define IPPROTO_TCP   6
 #define IPPROTO_MPTCP 262
 #define FMODE_READ    1
 #define UIO_MAXIOV    1024

@@ -11,6 +11,15 @@
 #include "description.bpf.h"
 #include "instance.bpf.h"
 
+/* An event as it stands in user memory: packed on x86-64 only. */
+struct user_event {
+	__u32 events;
+#if EPOLL_EVENT_BYTES == 16
+	__u32 reserved;
+#endif
+	__u64 data;
+} __attribute__((packed));
+
 static __u32 registration_hints[ROW_HINTS];
 
 /* Names a row by what the program that waits gets back. */
@@ -181,7 +190,10 @@ struct registering {
 	__u32 found_by_walk;
 };
 
-/* A row that nobody has yet; its number plus 1, or 0 and a loss when the table is full. */
+/*
+ * A row that nobody has yet; its number plus 1, or 0 and a loss when the table is
+ * full. Unused where only ends are seen to (tasks.bpf.c).
+ */
 static __noinline __attribute__((unused)) __u32 new_registration(const struct registering *from)
 {
 	struct registration *row;

@@ -11,8 +11,6 @@
 #include "accept.bpf.h"
 #include "closing.bpf.h"
 
-#define RLIMIT_NOFILE 7
-
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -96,6 +94,9 @@ static __always_inline void free_row(struct thread *thread, __u32 row)
 	thread->fds_before = 0;
 	thread->addrlen_state = ADDRLEN_UNSEEN;
 	thread->spins = 0;
+	thread->closing_ep = 0;
+	thread->description = 0;
+	thread->registration = 0;
 	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
 	end_update(thread);
 	bpf_map_push_elem(&free_rows, &row, 0);
@@ -137,7 +138,7 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 	__sync_fetch_and_add(&folds_done, 1);
 }
 
-#define LAST_LOOK_FDS 1024 /* listening sockets are opened early */
+#define LAST_LOOK_FDS 1024 /* listening sockets are opened early; the sweep finds the rest */
 
 /* A last look at the listener at @fd of the current task, which is ending; what nobody else holds is forgotten. */
 __weak int last_look(__u32 fd)

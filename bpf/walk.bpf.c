@@ -10,11 +10,10 @@
 #include "accept.bpf.h"
 #include "registration.bpf.h"
 
-#define RLIMIT_NOFILE  7
-#define IPPROTO_TCP    6
 #define TCP_CLOSE_WAIT 8
 #define PIPE_BUFFERS   256 /* 1 MiB, the default of fs.pipe-max-size */
 #define SKBS	       512
+#define EPITEMS_MET    1024 /* one for each instance that watches the file */
 
 /* Bytes in a pipe: the sum over its ring of buffers, of which unused ones are empty or stale. */
 __weak __u64 pipe_bytes(__u64 address)
@@ -110,8 +109,6 @@ static __always_inline __u64 unread_bytes(struct file *file, struct description 
  * The registration behind @epi, met by the walk. Before the first snapshot it is
  * new to us because it is older than we are; later on because we missed it.
  */
-#define EPITEMS_MET 1024 /* one for each instance that watches the file */
-
 __weak int registration_met(__u64 address)
 {
 	struct epitem *epi = (struct epitem *)address;

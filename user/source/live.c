@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "model/findings.h"
 #include "source/child.h"
+#include "source/clock.h"
 #include "source/observer.h"
 #include "source/targets.h"
 
@@ -246,7 +247,7 @@ static bool is_last_interval(const struct live *live)
 
 	return live->is_over || !watch->interval_ns ||
 	       (watch->nr_intervals && live->intervals_done >= watch->nr_intervals) ||
-	       (watch->duration_ns && observer_now_ns() >= live->begun_ns + watch->duration_ns);
+	       (watch->duration_ns && clock_now_ns() >= live->begun_ns + watch->duration_ns);
 }
 
 static int live_next(struct source *base, struct profile *out)
@@ -363,7 +364,7 @@ static int go_live(struct live *live)
 
 	if (probes_attach(live->probes))
 		return EXIT_NO_MEASURE;
-	live->live_ns = observer_now_ns();
+	live->live_ns = clock_now_ns();
 	observer_go_live(live->observer, live->live_ns);
 	live->start = time(NULL);
 	if (targets_find_late(live->watch, &live->named))
@@ -422,7 +423,7 @@ static int start(struct live *live)
 		return 0;
 	code = child_release(&live->child, live->watch->command);
 	live->start = time(NULL);
-	live->first.taken_ns = observer_now_ns(); /* nothing was counted before its execve */
+	live->first.taken_ns = clock_now_ns(); /* nothing was counted before its execve */
 	live->begun_ns = live->first.taken_ns;
 	return code;
 }

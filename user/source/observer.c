@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/array.h"
 #include "base/err.h"
 #include "base/pair_map.h"
 #include "source/census.h"
+#include "source/clock.h"
 #include "source/epolls.h"
 #include "source/reconcile.h"
 
@@ -33,14 +33,6 @@ struct observer {
 	uint64_t nr_forgotten;	    /* ends that memory did not suffice for */
 	struct snapshot archive;    /* threads and listeners of ended processes */
 };
-
-uint64_t observer_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 struct observer *observer_new(struct probes *probes, const struct id_list *named)
 {
@@ -409,7 +401,7 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 		err = drop_unheld(observer);
 	}
 	if (!err) {
-		out->taken_ns = observer_now_ns();
+		out->taken_ns = clock_now_ns();
 		out->live_ns = observer->live_ns;
 		err = probes_read(observer->probes, out);
 		/* Who ended since then is in its rows, ended or not yet: no row is retired now. */

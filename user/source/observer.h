@@ -30,6 +30,4 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 /* Drops what ended processes left: the snapshots so far have shown it. */
 void observer_forget_ended(struct observer *observer);
 
-uint64_t observer_now_ns(void);
-
 #endif
