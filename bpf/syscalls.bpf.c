@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The doors through which system calls come in, and the switch. Handlers are in
- * the .bpf.h of each family. Every thread of the machine runs these two
- * programs, so what is not traced or not a target leaves early.
+ * The doors through which system calls come in, and the switch behind them.
+ * Handlers are in the .bpf.h of each family and do not know by which door. User
+ * space opens one kind: see user/source/backend.h.
  */
 #define READS_OFTEN
 #include "compat.bpf.h"
@@ -25,6 +25,9 @@ __u32 walk;
 __u32 settled_walk;
 __u32 epoch;
 __u32 looks_everywhere;
+
+/* 1: nothing is to be counted any more, and what comes in by a trampoline goes on at once. */
+__u32 doors_shut;
 
 static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
 					   struct pt_regs *regs, const struct call *call)
@@ -100,14 +103,34 @@ static __always_inline void dispatch_exit(struct thread *thread, struct task_str
 	}
 }
 
-/* A call that is no poll and returned -516: what restart_syscall resumes is not a poll. */
-static __always_inline void forget_resumable(struct task_struct *task)
+static __always_inline void call_entered(struct task_struct *task, struct pt_regs *regs,
+					 const struct call *call)
 {
-	struct thread *thread = known_thread(task);
+	struct thread *thread = watched_thread(task, call->handler == CALL_WAIT);
 
-	if (thread)
-		thread->wait.resumable = 0;
+	if (!thread)
+		return;
+	begin_update(thread);
+	dispatch_enter(thread, task, regs, call);
+	end_update(thread);
 }
+
+static __always_inline void call_returned(struct task_struct *task, struct pt_regs *regs, long ret,
+					  const struct call *call)
+{
+	/* Waits are counted by their entry: one that began before the probes were live is no loss. */
+	struct thread *thread = watched_thread(task, call->handler > CALL_RESTART);
+
+	if (!thread)
+		return;
+	begin_update(thread);
+	if (call->handler > CALL_RESTART)
+		thread->spins = 0;
+	dispatch_exit(thread, task, regs, ret, call);
+	end_update(thread);
+}
+
+/* ---- the door of every system call: tracepoints ---- */
 
 /* Not inline, for its stack: the deepest chain of calls below syscall_exit may take 512 bytes. */
 static __noinline int count_compat_call(struct task_struct *task)
@@ -117,52 +140,69 @@ static __noinline int count_compat_call(struct task_struct *task)
 	return 0;
 }
 
-SEC("tp_btf/sys_enter")
+SEC("?tp_btf/sys_enter")
 int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
 {
 	const struct call *call = call_of(nr);
 	struct task_struct *task;
-	struct thread *thread;
 
 	if (call->handler == CALL_UNTRACED || call->handler > LAST_WITH_ENTRY)
 		return 0;
 	task = current_task();
-	if (is_compat_call(task))
-		return 0;
-	thread = watched_thread(task, call->handler == CALL_WAIT);
-	if (!thread)
-		return 0;
-	begin_update(thread);
-	dispatch_enter(thread, task, regs, call);
-	end_update(thread);
+	if (!is_compat_call(task))
+		call_entered(task, regs, call);
 	return 0;
 }
 
-SEC("tp_btf/sys_exit")
+SEC("?tp_btf/sys_exit")
 int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = current_task();
 	const struct call *call = call_of(SYSCALL_NR(regs));
-	struct thread *thread;
 
-	if (is_compat_call(task)) {
+	if (is_compat_call(task))
 		count_compat_call(task);
-		return 0;
+	else if (call->handler != CALL_UNTRACED)
+		call_returned(task, regs, ret, call);
+	return 0;
+}
+
+/* ---- a door for each traced call: trampolines of the functions behind them ---- */
+
+#define ENTRY_DOOR(name, ...)                                                    \
+	SEC("?fentry/__x64_sys_" #name)                                          \
+	int BPF_PROG(name##_entry, struct pt_regs *regs)                         \
+	{                                                                        \
+		if (!doors_shut)                                                 \
+			call_entered(current_task(), regs, &calls[__NR_##name]); \
+		return 0;                                                        \
 	}
-	if (call->handler == CALL_UNTRACED) {
-		if (ret == -ERESTART_RESTARTBLOCK)
-			forget_resumable(task);
-		return 0;
+#define EXIT_DOOR(name, ...)                                                           \
+	SEC("?fexit/__x64_sys_" #name)                                                 \
+	int BPF_PROG(name##_exit, struct pt_regs *regs, long ret)                      \
+	{                                                                              \
+		if (!doors_shut)                                                       \
+			call_returned(current_task(), regs, ret, &calls[__NR_##name]); \
+		return 0;                                                              \
 	}
-	/* Waits are counted by their entry: one that began before the probes were live is no loss. */
-	thread = watched_thread(task, call->handler > CALL_RESTART);
-	if (!thread)
-		return 0;
-	begin_update(thread);
-	if (call->handler > CALL_RESTART)
-		thread->spins = 0;
-	dispatch_exit(thread, task, regs, ret, call);
-	end_update(thread);
+#define BOTH_DOORS(name, ...) ENTRY_DOOR(name) EXIT_DOOR(name)
+
+TRACED_CALLS(EXIT_DOOR, EXIT_DOOR, BOTH_DOORS)
+
+/* In a kernel without types for restart_syscall itself. What is needed of poll's arguments was kept. */
+SEC("?fentry/" RESUMES_POLL)
+int BPF_PROG(poll_resumed)
+{
+	if (!doors_shut)
+		call_entered(current_task(), NULL, &calls[__NR_restart_syscall]);
+	return 0;
+}
+
+SEC("?fexit/" RESUMES_POLL)
+int BPF_PROG(poll_resumed_exit, struct restart_block *block, long ret)
+{
+	if (!doors_shut)
+		call_returned(current_task(), NULL, ret, &calls[__NR_restart_syscall]);
 	return 0;
 }
 

@@ -21,6 +21,7 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	birth.start_ns = FOLLOW(FOLLOW(child, group_leader), start_time);
 	birth.open_at_birth = count_all_open(child); /* it has not run yet */
 	birth.born_traced = 1;
+	note_compat(&birth, child);
 	add_process(FOLLOW(child, tgid), &birth);
 	return 0;
 }
@@ -53,15 +54,19 @@ SEC("tp_btf/sched_process_exec")
 int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
 	struct thread *thread = known_thread(task);
-	struct process birth = {};
+	struct process birth = {}, *process;
 
 	if (thread)
 		thread_execed(thread, task);
-	if (target_process(task) || !becomes_target(task))
+	process = target_process(task);
+	if (process)
+		note_compat(process, task);
+	if (process || !becomes_target(task))
 		return 0;
 	birth.start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 	birth.open_at_birth = count_all_open(task);
 	birth.born_traced = 1;
+	note_compat(&birth, task);
 	add_process(FOLLOW(task, tgid), &birth);
 	return 0;
 }

@@ -149,6 +149,7 @@ static __always_inline void epoll_wait_entered(struct thread *thread, struct tas
 static __always_inline void poll_entered(struct thread *thread, struct task_struct *task,
 					 struct pt_regs *regs, __u32 shape)
 {
+	thread->wait.array = ARG1(regs);
 	thread->wait.watched = (__u32)ARG2(regs);
 	thread->wait.array_bytes = thread->wait.watched * 8; /* struct pollfd */
 	if (shape == WAIT_TIMESPEC_MASK) {
@@ -230,17 +231,24 @@ static __always_inline void wait_entered(struct thread *thread, struct task_stru
 	note_clocks(entry, task, now);
 }
 
+/* The kernel function that goes on with what returned -516 last, poll or another call. */
+static __always_inline __u64 restart_of(struct task_struct *task)
+{
+	return (__u64)FOLLOW(task, restart_block.fn);
+}
+
 /*
  * poll that a signal broke off (-516) goes on as restart_syscall, with the
- * arguments the kernel kept: kernel/signal.c, fs/select.c do_restart_poll.
+ * arguments the kernel kept: kernel/signal.c, fs/select.c do_restart_poll. A
+ * handler that ran meanwhile ended it, and another call may have come since.
  */
 static __always_inline void wait_resumed(struct thread *thread, struct task_struct *task)
 {
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!thread->wait.resumable)
+	if (!thread->wait.restart || thread->wait.restart != restart_of(task))
 		return;
-	thread->wait.resumable = 0;
+	thread->wait.restart = 0;
 	end_busy(thread, now);
 	note_clocks(&thread->wait, task, now);
 }
@@ -316,19 +324,20 @@ static __always_inline void count_epoll(struct thread *thread, struct wait_count
 }
 
 /* Which descriptors poll or select reported. */
-static __always_inline void count_reported(struct thread *thread, struct pt_regs *regs, long ret)
+static __always_inline void count_reported(struct thread *thread, struct pt_regs *regs,
+					   __u32 family, long ret)
 {
 	struct wait_entry *entry = &thread->wait;
-	__u32 nr_fds = entry->array_bytes ? ARG1(regs) : 0; /* select: none if it had no set */
 	int read;
 
 	if (ret <= 0)
 		return;
 	looks_everywhere = 1;
-	if (entry->family == WAIT_POLL)
-		read = all_pollfds_reported(thread->row, ARG1(regs), entry->watched, ret);
+	if (family == WAIT_POLL)
+		read = all_pollfds_reported(thread->row, entry->array, entry->watched, ret);
 	else
-		read = all_words_reported(thread->row, ARG2(regs), ARG3(regs), ARG4(regs), nr_fds);
+		read = all_words_reported(thread->row, ARG2(regs), ARG3(regs), ARG4(regs),
+					  entry->array_bytes ? ARG1(regs) : 0); /* had no set */
 	if (read == NOT_READ)
 		thread->counters.losses[LOSS_EVENTS]++;
 }
@@ -340,7 +349,7 @@ static __always_inline void poll_to_be_resumed(struct thread *thread, struct tas
 	__builtin_memset(&thread->wait, 0, sizeof(thread->wait));
 	thread->wait.family = WAIT_POLL;
 	poll_entered(thread, task, regs, WAIT_MS);
-	thread->wait.resumable = 1;
+	thread->wait.restart = restart_of(task);
 }
 
 /* Nothing found, at once, and nothing done since that was found the last time. */
@@ -379,13 +388,14 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 	if (family == WAIT_EPOLL) {
 		count_epoll(thread, wait, regs, ret);
 	} else {
-		count_reported(thread, regs, ret);
+		count_reported(thread, regs, family, ret);
 		count_array_bytes(wait, entry, ret);
 		if (ret >= 0 || is_interrupted(ret))
 			add_watched(wait, entry->watched);
 	}
 	entry->since_ns = 0;
-	entry->resumable = family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK;
+	if (family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK)
+		entry->restart = restart_of(task);
 }
 
 #endif

@@ -61,6 +61,7 @@ static __always_inline void begin_walk(struct process *process, struct task_stru
 	process->fd_limit = FOLLOW(FOLLOW(task, signal), rlim[RLIMIT_NOFILE].rlim_cur);
 	process->walk_tid = FOLLOW(task, pid);
 	process->walk = walk;
+	note_compat(process, task);
 }
 
 /*

@@ -41,6 +41,7 @@ enum long_option {
 	OPT_MAX_PROCESSES,
 	OPT_MAX_LISTENERS,
 	OPT_MAX_REGISTRATIONS,
+	OPT_BACKEND,
 	OPT_MODES,
 	OPT_CONNECTIONS,
 	OPT_IDLE,
@@ -85,6 +86,8 @@ static const struct {
 	{ OPTIONS_TABLES,
 	  { "max-registrations", OPT_MAX_REGISTRATIONS, "N", 0,
 	    "Room for so many descriptors in epoll instances", 3 } },
+	{ OPTIONS_TABLES,
+	  { "backend", OPT_BACKEND, "auto|fentry|tp_btf", 0, "How to see the system calls", 3 } },
 	{ OPTIONS_COMPARE,
 	  { "modes", OPT_MODES, "MODE[,MODE...]", 0,
 	    "select, poll, epoll-level, epoll-edge, epoll-oneshot; copy, mmap, sendfile, splice",
@@ -317,6 +320,10 @@ static error_t take_report(int key, const char *arg, struct argp_state *state,
 		return 0;
 	case OPT_FAIL_ON:
 		return each_word(state, arg, add_fail_on);
+	case OPT_BACKEND:
+		if (!backend_named(arg, &options->backend))
+			return refuse(state, "there is no backend '%s'", arg);
+		return 0;
 	case OPT_ONLY:
 		return process_name(state, "--only", arg, &options->only);
 	}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/backend.h"
+
 #define MAX_MODES 16
 #define MAX_IDS	  64
 
@@ -47,6 +49,8 @@ struct options {
 	uint32_t max_processes;
 	uint32_t max_listeners;
 	uint32_t max_registrations;
+
+	enum backend backend;
 
 	/* compare */
 	const char *modes[MAX_MODES];

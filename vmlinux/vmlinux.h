@@ -93,6 +93,14 @@ struct signal_struct {
 	struct rlimit rlim[16];
 };
 
+struct mm_struct {
+	unsigned long task_size;
+};
+
+struct restart_block {
+	long (*fn)(struct restart_block *);
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct sched_info sched_info;
@@ -105,6 +113,8 @@ struct task_struct {
 	char comm[16];
 	struct files_struct *files;
 	struct signal_struct *signal;
+	struct restart_block restart_block;
+	struct mm_struct *mm;
 };
 
 /* include/linux/rbtree_types.h: to read an element of an array of pointers as a word */

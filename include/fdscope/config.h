@@ -7,11 +7,12 @@
 #include "counters.h"
 
 struct config {
-	__u32 all;	  /* every process is a target */
-	__u32 cgroup;	  /* processes under the cgroup in the map cgroups are targets */
-	__u32 match_comm; /* a process that execs into comm becomes a target */
-	__u32 held_tgid;  /* `run`: becomes a target when it has execed; 0: none */
-	__u32 own_tgid;	  /* fdscope itself: never a target */
+	__u32 all;	   /* every process is a target */
+	__u32 cgroup;	   /* processes under the cgroup in the map cgroups are targets */
+	__u32 match_comm;  /* a process that execs into comm becomes a target */
+	__u32 held_tgid;   /* `run`: becomes a target when it has execed; 0: none */
+	__u32 own_tgid;	   /* fdscope itself: never a target */
+	__u32 sees_compat; /* 32-bit calls come in, to be counted; else who makes them is */
 	char comm[COMM_LEN];
 };
 

@@ -66,8 +66,10 @@ enum loss {
 };
 
 enum unseen {
-	UNSEEN_IO_URING, /* requests submitted through io_uring */
-	UNSEEN_COMPAT,	 /* 32-bit system calls */
+	UNSEEN_IO_URING,	 /* requests submitted through io_uring */
+	UNSEEN_COMPAT,		 /* 32-bit system calls */
+	UNSEEN_COMPAT_PROCESSES, /* 32-bit programs, where their calls cannot be counted */
+	UNSEEN_BEGUN, /* calls begun before the probes were live, where their end is not seen */
 	UNSEENS,
 };
 
@@ -215,13 +217,14 @@ struct wait_entry {
 	__u64 nvcsw;	/* task_struct's, voluntary context switches */
 	__u64 run_delay;
 	__u64 in_bytes;	   /* timeout and signal mask */
+	__u64 array;	   /* poll: address of its pollfds */
 	__u64 array_bytes; /* pollfds, or the given sets together */
 	__u64 watched;	   /* poll and select */
+	__u64 restart;	   /* poll that a signal broke off: the kernel function that resumes it */
 	__u32 family;	   /* enum wait_family */
 	__u8 zero_timeout;
 	__u8 writes_time_left; /* ppoll, select and pselect6: to the caller's timeout */
-	__u8 resumable;	       /* poll: its next entry may be as restart_syscall */
-	__u8 reserved;
+	__u8 reserved[2];
 };
 
 /*
@@ -269,7 +272,8 @@ struct process {
 	__u64 fd_limit;	      /* RLIMIT_NOFILE, soft */
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
 	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
-	__u32 born_traced;
+	__u16 born_traced;
+	__u16 is_compat;  /* runs a 32-bit program, and that is counted as unseen */
 	__u32 close_wait; /* of @open: TCP sockets whose peer closed 1000 ticks ago or more */
 };
 

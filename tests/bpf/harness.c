@@ -23,12 +23,15 @@ static void spare_another_load(void)
 
 struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
 {
+	const char *name = getenv("FDSCOPE_BACKEND");
+	enum backend backend;
 	struct tracer *tracer;
 
+	assert_true(backend_named(name ? name : "auto", &backend));
 	spare_another_load();
 	tracer = calloc(1, sizeof(*tracer));
 	assert_non_null(tracer);
-	assert_int_equal(probes_open(&tracer->probes, config, limits, -1), 0);
+	assert_int_equal(probes_open(&tracer->probes, config, limits, backend, -1), 0);
 	return tracer;
 }
 

@@ -550,12 +550,15 @@ static void losses_are_those_of_the_interval_and_those_of_threads_count_too(void
 	f->last.snapshot.losses[LOSS_THREADS] = 12;
 	f->first.snapshot.unseen[UNSEEN_COMPAT] = 1;
 	f->last.snapshot.unseen[UNSEEN_COMPAT] = 4;
+	f->first.snapshot.unseen[UNSEEN_BEGUN] = 2; /* at the start, and still */
+	f->last.snapshot.unseen[UNSEEN_BEGUN] = 2;
 	add_thread(&f->first, TGID, 0)->counters.losses[LOSS_SELECT_SETS] = 2;
 	add_thread(&f->last, TGID, 0)->counters.losses[LOSS_SELECT_SETS] = 5;
 	compare(f);
 	assert_int_equal(f->profile.losses[LOSS_THREADS], 7);
 	assert_int_equal(f->profile.losses[LOSS_SELECT_SETS], 3);
 	assert_int_equal(f->profile.unseen[UNSEEN_COMPAT], 3);
+	assert_int_equal(f->profile.unseen[UNSEEN_BEGUN], 2);
 	assert_false(profile_is_complete(&f->profile));
 }
 

@@ -234,6 +234,10 @@ static void a_wide_scope_gets_larger_tables_unless_told(void **state)
 	assert_int_equal(taken("run --max-listeners 5 -- true").max_listeners, 5);
 	assert_int_equal(taken("run -- true").max_registrations, 65536);
 	assert_int_equal(taken("attach -a --max-registrations 9").max_registrations, 9);
+	assert_int_equal(taken("attach -a").backend, BACKEND_AUTO);
+	assert_int_equal(taken("attach -a --backend auto").backend, BACKEND_AUTO);
+	assert_int_equal(taken("attach -a --backend tp_btf").backend, BACKEND_TP_BTF);
+	assert_int_equal(taken("run --backend=fentry -- true").backend, BACKEND_FENTRY);
 }
 
 static void wrong_use_is_refused_in_one_sentence(void **state)
@@ -287,6 +291,8 @@ static void wrong_use_is_refused_in_one_sentence(void **state)
 		{ "attach -a --max-threads 99999999999", "--max-threads" },
 		{ "attach -a --only x", "--only" },
 		{ "attach -a --max-registrations 0", "--max-registrations" },
+		{ "attach -a --backend kprobe", "there is no backend 'kprobe'" },
+		{ "report --backend fentry x.json", "'--backend' is no option" },
 		{ "attach -a --fds=0", "--fds '0'" },
 		{ "attach -a --fds=", "--fds ''" },
 		{ "attach -a --fail-on", "'--fail-on' needs a value" },

@@ -30,6 +30,7 @@ void measure_watch(struct watch *watch, const struct options *options)
 			.listeners = options->max_listeners,
 			.registrations = options->max_registrations,
 		},
+		.backend = options->backend,
 	};
 }
 

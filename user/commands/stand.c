@@ -154,9 +154,8 @@ static int count_sockets(uint32_t pid)
 static bool is_at_rest(uint32_t pid)
 {
 	static const struct id_list nobody;
-	bool is_denied; /* our own child: it is not */
 
-	return count_sockets(pid) == 1 && procfs_count_waiting(pid, &nobody, &is_denied) == 1;
+	return count_sockets(pid) == 1 && procfs_count_inside(pid, &nobody).waiting == 1;
 }
 
 /*

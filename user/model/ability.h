@@ -5,13 +5,17 @@
 
 #include <stdbool.h>
 
+#include "model/backend.h"
+
 struct ability {
 	char kernel[65]; /* struct utsname's release and machine */
 	char arch[65];
 	bool is_root;
 	bool has_btf;		   /* /sys/kernel/btf/vmlinux can be read */
 	bool in_initial_namespace; /* our pids are the kernel's */
-	int system_calls;	   /* 0, or the errno of loading and attaching the tp_btf probes */
+	int system_calls;	   /* 0, or the errno of loading and attaching the probes */
+	int trampolines;	   /* 0, or the errno of attaching one */
+	enum backend backend;	   /* that `attach` chooses */
 	bool sees_registrations;   /* struct eventpoll tells how many */
 	bool sees_io_uring;	   /* its requests are counted as unseen */
 };

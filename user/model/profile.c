@@ -27,6 +27,8 @@ static const char *const loss_names[LOSSES] = {
 static const char *const unseen_names[UNSEENS] = {
 	[UNSEEN_IO_URING] = "io_uring_requests",
 	[UNSEEN_COMPAT] = "compat_calls",
+	[UNSEEN_COMPAT_PROCESSES] = "compat_processes",
+	[UNSEEN_BEGUN] = "calls_begun_before",
 };
 
 const char *loss_name(enum loss cause)
@@ -37,6 +39,11 @@ const char *loss_name(enum loss cause)
 const char *unseen_name(enum unseen what)
 {
 	return unseen_names[what];
+}
+
+bool unseen_is_standing(enum unseen what)
+{
+	return what == UNSEEN_COMPAT_PROCESSES || what == UNSEEN_BEGUN;
 }
 
 static void process_free(struct profile_process *process)

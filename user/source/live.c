@@ -211,7 +211,7 @@ static int describe(const struct live *live, struct profile *out)
 	out->host.kernel = strdup(uts.release);
 	out->host.arch = strdup(uts.machine);
 	out->host.cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	out->backend_syscalls = strdup("tp_btf");
+	out->backend_syscalls = strdup(backend_name(probes_backend(live->probes)));
 	out->backend_wakeups = strdup("none");
 	out->start = live->start;
 	if (!out->version || !out->host.kernel || !out->host.arch || !out->backend_syscalls ||
@@ -303,6 +303,17 @@ static const struct source_ops live_ops = {
 	.close = live_close,
 };
 
+/*
+ * Trampolines cost those who are watched less, and bystanders next to nothing,
+ * but take a second to attach and several to detach: not for what is short.
+ */
+static enum backend wanted_backend(const struct watch *watch)
+{
+	bool is_short = watch->command || watch->is_timed_by_caller;
+
+	return watch->backend == BACKEND_AUTO && is_short ? BACKEND_TP_BTF : watch->backend;
+}
+
 static int open_probes(struct live *live)
 {
 	const struct watch *watch = live->watch;
@@ -319,7 +330,7 @@ static int open_probes(struct live *live)
 		strncpy(config.comm, watch->comm, COMM_LEN - 1);
 	if (watch->cgroup)
 		cgroup_fd = open(watch->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = probes_open(&live->probes, &config, &watch->limits, cgroup_fd);
+	err = probes_open(&live->probes, &config, &watch->limits, wanted_backend(watch), cgroup_fd);
 	if (cgroup_fd >= 0)
 		close(cgroup_fd);
 	if (err)

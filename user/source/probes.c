@@ -15,12 +15,14 @@
 #include "base/array.h"
 #include "base/err.h"
 #include "fdscope.skel.h"
+#include "source/doors.h"
 #include "source/epolls.h"
 
 struct probes {
 	struct fdscope_bpf *skel;
 	struct ring_buffer *ended;
 	struct epolls *epolls;
+	enum backend backend;
 	struct thread *rows; /* the map threads, shared with the kernel */
 	uint32_t nr_rows;
 	void (*on_end)(void *context, const struct process_end *end);
@@ -73,8 +75,11 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 }
 
 /* Why the kernel would not have it, as far as an errno tells. */
-static int log_load_error(int err)
+static int log_load_error(int err, enum backend backend)
 {
+	if (backend == BACKEND_FENTRY)
+		return log_err(-err,
+			       "attach to the traced calls (--backend auto takes what works)");
 	if (err == -EPERM || err == -EACCES)
 		return log_err(
 			-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
@@ -124,26 +129,41 @@ static int take_end(void *context, void *data, size_t size)
 	return 0;
 }
 
+static int try_load(struct probes *probes, const struct config *config,
+		    const struct probe_limits *limits, enum backend backend)
+{
+	int err;
+
+	probes->skel = fdscope_bpf__open();
+	if (!probes->skel)
+		return -errno;
+	probes->nr_rows = limits->threads;
+	*(struct config *)&probes->skel->rodata->config = *config;
+	choose_optional(probes->skel);
+	err = doors_open(probes->skel, backend, &probes->backend);
+	if (err)
+		return err;
+	err = set_sizes(probes->skel, limits);
+	return err ? err : fdscope_bpf__load(probes->skel);
+}
+
+/* What was not asked for by name may be refused. */
 static int load_programs(struct probes *probes, const struct config *config,
-			 const struct probe_limits *limits)
+			 const struct probe_limits *limits, enum backend backend)
 {
 	int err;
 
 	libbpf_set_print(print_nothing);
-	probes->skel = fdscope_bpf__open();
-	if (!probes->skel)
-		return log_err(errno, "open the BPF programs");
-	probes->nr_rows = limits->threads;
-	*(struct config *)&probes->skel->rodata->config = *config;
-	choose_optional(probes->skel);
-	err = set_sizes(probes->skel, limits);
-	if (!err)
-		err = fdscope_bpf__load(probes->skel);
-	return err ? log_load_error(err) : 0;
+	err = try_load(probes, config, limits, backend);
+	if (err && backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
+		doors_destroy(probes->skel);
+		err = try_load(probes, config, limits, BACKEND_TP_BTF);
+	}
+	return err ? log_load_error(err, backend) : 0;
 }
 
 int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
-		int cgroup_fd)
+		enum backend backend, int cgroup_fd)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
 	uint32_t zero = 0;
@@ -151,7 +171,7 @@ int probes_open(struct probes **out, const struct config *config, const struct p
 
 	if (!probes)
 		return log_err(ENOMEM, "load the BPF programs");
-	err = load_programs(probes, config, limits);
+	err = load_programs(probes, config, limits, backend);
 	if (!err)
 		err = map_rows(probes);
 	if (!err)
@@ -184,8 +204,13 @@ void probes_close(struct probes *probes)
 	if (probes->rows)
 		munmap(probes->rows, (size_t)probes->nr_rows * sizeof(struct thread));
 	ring_buffer__free(probes->ended);
-	fdscope_bpf__destroy(probes->skel);
+	doors_destroy(probes->skel);
 	free(probes);
+}
+
+enum backend probes_backend(const struct probes *probes)
+{
+	return probes->backend;
 }
 
 struct epolls *probes_epolls(struct probes *probes)
@@ -231,7 +256,10 @@ int probes_attach(struct probes *probes)
 
 void probes_detach(struct probes *probes)
 {
-	fdscope_bpf__detach(probes->skel);
+	if (probes->backend == BACKEND_FENTRY)
+		doors_shut(probes->skel);
+	else
+		fdscope_bpf__detach(probes->skel);
 }
 
 int probes_walk_descriptors(struct probes *probes)

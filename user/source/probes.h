@@ -7,6 +7,7 @@
 #define FDSCOPE_PROBES_H
 
 #include <fdscope/config.h>
+#include "model/backend.h"
 #include "model/snapshot.h"
 
 struct probes;
@@ -24,7 +25,7 @@ struct probe_limits {
  * reason logged. @cgroup_fd is -1 or the cgroup whose members are targets.
  */
 int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
-		int cgroup_fd);
+		enum backend backend, int cgroup_fd);
 void probes_close(struct probes *probes);
 
 /* Makes @tgid a target; 0 or -errno (-E2BIG: the table is full). */
@@ -82,6 +83,9 @@ void probes_close_process(struct probes *probes, uint32_t tgid, uint64_t start_n
 int probes_retire_listeners(struct probes *probes,
 			    bool (*is_ended)(void *context, uint32_t tgid, uint64_t start_ns),
 			    void *context, struct snapshot *archive);
+
+/* By which door system calls come in: never BACKEND_AUTO. */
+enum backend probes_backend(const struct probes *probes);
 
 /* The tables of epoll instances and registrations. */
 struct epolls *probes_epolls(struct probes *probes);

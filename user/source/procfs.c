@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fdscope/calls.h>
+
 #include "base/array.h"
 
 bool id_list_has(const struct id_list *list, uint32_t id)
@@ -305,16 +307,26 @@ static bool resumes_poll(uint32_t tgid, uint32_t tid)
 	return read_line(path, line, sizeof(line)) && strstr(line, "poll");
 }
 
-struct waiting_count {
+#define NR_CALLS 512
+
+#define TRACED(name, ...) [__NR_##name] = true,
+
+static bool is_traced(long nr)
+{
+	static const bool traced[NR_CALLS] = { TRACED_CALLS(TRACED, TRACED, TRACED) };
+
+	return nr >= 0 && nr < NR_CALLS && traced[nr];
+}
+
+struct inside_count {
 	uint32_t tgid;
 	const struct id_list *but;
-	uint32_t waiting;
-	bool is_denied;
+	struct inside inside;
 };
 
 static int look_at_task(void *context, uint32_t tid)
 {
-	struct waiting_count *count = context;
+	struct inside_count *count = context;
 	char path[64], line[256];
 	long nr;
 
@@ -323,26 +335,28 @@ static int look_at_task(void *context, uint32_t tid)
 	snprintf(path, sizeof(path), "/proc/%u/task/%u/syscall", count->tgid, tid);
 	errno = 0;
 	if (!read_line(path, line, sizeof(line))) {
-		count->is_denied |= errno == EPERM || errno == EACCES;
+		count->inside.is_denied |= errno == EPERM || errno == EACCES;
 		return 0;
 	}
 	/* "running", "-1 ..." outside a call, or the number and the arguments */
-	if (sscanf(line, "%ld 0x", &nr) == 1 &&
-	    (waits_for_readiness(nr) ||
-	     (nr == SYS_restart_syscall && resumes_poll(count->tgid, tid))))
-		count->waiting++;
+	if (sscanf(line, "%ld 0x", &nr) != 1)
+		return 0;
+	if (waits_for_readiness(nr) ||
+	    (nr == SYS_restart_syscall && resumes_poll(count->tgid, tid)))
+		count->inside.waiting++;
+	else if (is_traced(nr))
+		count->inside.elsewhere++;
 	return 0;
 }
 
-uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but, bool *is_denied)
+struct inside procfs_count_inside(uint32_t tgid, const struct id_list *but)
 {
-	struct waiting_count count = { .tgid = tgid, .but = but };
+	struct inside_count count = { .tgid = tgid, .but = but };
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
 	each_number(path, look_at_task, &count);
-	*is_denied = count.is_denied;
-	return count.waiting;
+	return count.inside;
 }
 
 /* include/linux/proc_ns.h: PROC_PID_INIT_INO */

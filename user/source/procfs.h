@@ -41,12 +41,14 @@ int procfs_by_port(uint16_t port, struct id_list *out);
 /* Those in the cgroup at @path, a directory of cgroup2. */
 int procfs_by_cgroup(const char *path, struct id_list *out);
 
-/*
- * How many threads of @tgid, those in @but left out, are inside a system call
- * that waits for readiness: proc(5) /proc/PID/syscall. Sets @is_denied when it may
- * not be read (ptrace(2), access mode checking): then the count may be too low.
- */
-uint32_t procfs_count_waiting(uint32_t tgid, const struct id_list *but, bool *is_denied);
+struct inside {
+	uint32_t waiting;   /* in a system call that waits for readiness */
+	uint32_t elsewhere; /* in another one that is traced */
+	bool is_denied;	    /* some may not be looked at: ptrace(2), access mode checking */
+};
+
+/* Where threads of @tgid are, those in @but left out: proc(5) /proc/PID/syscall. */
+struct inside procfs_count_inside(uint32_t tgid, const struct id_list *but);
 
 /* True if our ids are those of the initial pid namespace, the kernel's own. */
 bool procfs_in_initial_pid_namespace(void);

@@ -33,6 +33,7 @@ struct watch {
 	bool per_thread;
 	size_t nr_descriptors; /* of each process, the busiest */
 	struct probe_limits limits;
+	enum backend backend;
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include <bpf/btf.h>
 
+#include "source/doors.h"
 #include "source/probes.h"
 #include "source/procfs.h"
 
@@ -45,10 +46,12 @@ void trial_run(struct ability *out)
 	out->has_btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 	out->in_initial_namespace = procfs_in_initial_pid_namespace();
 	out->sees_registrations = out->has_btf && has_registration_count();
-	err = probes_open(&probes, &config, &limits, -1);
+	out->trampolines = -doors_try_fentry();
+	err = probes_open(&probes, &config, &limits, BACKEND_TP_BTF, -1);
 	if (!err)
 		err = probes_attach(probes);
 	out->system_calls = -err;
+	out->backend = out->trampolines ? BACKEND_TP_BTF : BACKEND_FENTRY;
 	out->sees_io_uring = !err && probes_see_io_uring(probes);
 	probes_close(probes);
 }

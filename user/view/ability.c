@@ -11,13 +11,27 @@ static const char *yes_no(bool is, const char *yes, const char *no)
 static void show_system_calls(struct sheet *sheet, const struct ability *ability)
 {
 	if (ability->system_calls)
-		sheet_line(sheet, "calls", "NO: the tp_btf probes do not attach: %s%s",
+		sheet_line(sheet, "calls", "NO: the probes do not attach: %s%s",
 			   strerror(ability->system_calls),
 			   ability->is_root ? "" : " (needs CAP_BPF and CAP_PERFMON; run as root)");
 	else
 		sheet_line(sheet, "calls",
-			   "yes, through tp_btf/sys_enter and sys_exit: waits, accept, "
-			   "epoll_ctl, reads, writes, sendfile, splice, descriptors");
+			   "yes: waits, accept, epoll_ctl, reads, writes, sendfile, splice, "
+			   "descriptors");
+}
+
+static void show_backend(struct sheet *sheet, const struct ability *ability)
+{
+	if (ability->system_calls)
+		return;
+	if (ability->backend == BACKEND_FENTRY)
+		sheet_line(sheet, "backend",
+			   "fentry: other calls of other processes are not slowed at all");
+	else
+		sheet_line(sheet, "backend",
+			   "tp_btf: every call of every process is slowed a little; fentry is "
+			   "refused: %s",
+			   strerror(ability->trampolines));
 }
 
 void ability_show(struct sheet *sheet, const struct ability *ability)
@@ -30,6 +44,7 @@ void ability_show(struct sheet *sheet, const struct ability *ability)
 		sheet_line(sheet, "pids",
 			   "NO: this is a pid namespace of its own (run on the host)");
 	show_system_calls(sheet, ability);
+	show_backend(sheet, ability);
 	sheet_line(sheet, "watched", "%s",
 		   yes_no(ability->sees_registrations, "yes, epoll's registrations are counted",
 			  "for poll and select; this kernel does not count epoll's registrations"));
@@ -39,7 +54,8 @@ void ability_show(struct sheet *sheet, const struct ability *ability)
 		   yes_no(ability->sees_io_uring,
 			  "its requests are counted, as unseen; their work is not",
 			  "not seen, not even counted"));
-	sheet_line(sheet, "32-bit", "calls are counted, as unseen");
+	sheet_line(sheet, "32-bit", "%s counted, as unseen",
+		   yes_no(ability->backend == BACKEND_FENTRY, "programs are", "calls are"));
 }
 
 void ability_write(struct writer *w, const struct ability *ability)
@@ -50,11 +66,14 @@ void ability_write(struct writer *w, const struct ability *ability)
 	w->ops->boolean(w, "btf", ability->has_btf);
 	w->ops->boolean(w, "initial_pid_namespace", ability->in_initial_namespace);
 	w->ops->begin_object(w, "backend");
-	w->ops->text(w, "syscalls", ability->system_calls ? "none" : "tp_btf");
+	w->ops->text(w, "syscalls",
+		     ability->system_calls ? "none" : backend_name(ability->backend));
 	w->ops->text(w, "wakeups", "none");
 	w->ops->end(w);
 	if (ability->system_calls)
 		w->ops->text(w, "reason", strerror(ability->system_calls));
+	if (ability->trampolines)
+		w->ops->text(w, "fentry", strerror(ability->trampolines));
 	w->ops->boolean(w, "epoll_watched", ability->sees_registrations);
 	w->ops->boolean(w, "io_uring_requests", ability->sees_io_uring);
 	w->ops->boolean(w, "can_measure", ability_can_measure(ability));

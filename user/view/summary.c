@@ -395,6 +395,8 @@ static const char *const loss_advice[LOSSES] = {
 static const char *const unseen_words[UNSEENS] = {
 	[UNSEEN_IO_URING] = "io_uring requests: their work is done without system calls",
 	[UNSEEN_COMPAT] = "32-bit system calls",
+	[UNSEEN_COMPAT_PROCESSES] = "32-bit programs, whose calls are not counted by fentry",
+	[UNSEEN_BEGUN] = "calls begun before fentry's probes, whose end it does not see",
 };
 
 /* Of a later version: its name is all we know. */

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "source/doors.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <linux/membarrier.h>
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+
+#include <fdscope/calls.h>
+#include <fdscope/config.h>
+#include "fdscope.skel.h"
+#include "source/keeper.h"
+
+/* arch/x86/include/asm/syscall_wrapper.h */
+#define OPENER(name)	  { "__x64_sys_" #name, true },
+#define CALLED(name, ...) { "__x64_sys_" #name, false },
+
+/* The functions behind the traced calls. */
+static const struct {
+	const char *function;
+	bool only_opens;
+} traced[] = { TRACED_CALLS(OPENER, CALLED, CALLED){ RESUMES_POLL, false } };
+
+#define NR_TRACED (sizeof(traced) / sizeof(*traced))
+
+/* Their BTF ids, or 0. */
+struct functions {
+	uint32_t ids[NR_TRACED];
+};
+
+static int index_of(const char *name)
+{
+	for (size_t i = 0; i < NR_TRACED; i++) {
+		if (!strcmp(traced[i].function, name))
+			return i;
+	}
+	return -1;
+}
+
+static int find_functions(struct functions *functions)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+
+	memset(functions, 0, sizeof(*functions));
+	if (!btf)
+		return -errno;
+	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
+		const struct btf_type *type = btf__type_by_id(btf, id);
+		int i;
+
+		if (!btf_is_func(type))
+			continue;
+		i = index_of(btf__name_by_offset(btf, type->name_off));
+		if (i >= 0)
+			functions->ids[i] = id;
+	}
+	btf__free(btf);
+	return 0;
+}
+
+static bool is_missing(const struct functions *functions, size_t i)
+{
+	return !functions->ids[i] && !traced[i].only_opens;
+}
+
+/*
+ * A call that the kernel has but tells no types of would go by unseen. One that
+ * only opens a descriptor may: the profile then has that as unaccounted.
+ */
+static bool has_untyped(const struct functions *functions)
+{
+	char line[256], name[128];
+	size_t nr_missing = 0;
+	bool found = false;
+	FILE *file;
+
+	for (size_t i = 0; i < NR_TRACED; i++)
+		nr_missing += is_missing(functions, i);
+	if (!nr_missing)
+		return false;
+	file = fopen("/proc/kallsyms", "re");
+	while (file && !found && fgets(line, sizeof(line), file)) {
+		int i;
+
+		if (sscanf(line, "%*s %*c %127s", name) != 1)
+			continue;
+		i = index_of(name);
+		found = i >= 0 && is_missing(functions, i);
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/*
+ * Attaches a program to the end of the function @id, and takes it off again. All
+ * it does is to look at the function's argument, for which types are missing in
+ * some kernels (5.10: struct pt_regs is but declared there).
+ */
+static int try_trampoline(uint32_t id)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = id);
+	static const struct bpf_insn look[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", look, 3, &opts);
+	int link, err = 0;
+
+	if (program < 0)
+		return errno == EACCES ? -EOPNOTSUPP : -errno;
+	link = bpf_raw_tracepoint_open(NULL, program);
+	if (link < 0)
+		err = -errno;
+	else
+		close(link);
+	close(program);
+	return err;
+}
+
+static int try_fentry(struct functions *functions)
+{
+	int err = find_functions(functions);
+
+	if (err)
+		return err;
+	if (!functions->ids[0] || has_untyped(functions))
+		return -ENOENT;
+	return try_trampoline(functions->ids[0]);
+}
+
+int doors_try_fentry(void)
+{
+	struct functions functions;
+
+	return try_fentry(&functions);
+}
+
+/* The row of @traced that @program is attached to, or -1: it is no trampoline's. */
+static int traced_by(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	if (strncmp(section, "fentry/", 7) && strncmp(section, "fexit/", 6))
+		return -1;
+	return index_of(strchr(section, '/') + 1);
+}
+
+static void open_trampolines(struct fdscope_bpf *skel, const struct functions *functions)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, skel->obj) {
+		int i = traced_by(program);
+
+		if (i >= 0)
+			bpf_program__set_autoload(program, functions->ids[i] != 0);
+	}
+}
+
+static void open_tracepoints(struct fdscope_bpf *skel)
+{
+	bpf_program__set_autoload(skel->progs.syscall_enter, true);
+	bpf_program__set_autoload(skel->progs.syscall_exit, true);
+	skel->rodata->config.sees_compat = true;
+}
+
+int doors_open(struct fdscope_bpf *skel, enum backend wanted, enum backend *opened)
+{
+	struct functions functions;
+	int err = wanted == BACKEND_TP_BTF ? 0 : try_fentry(&functions);
+
+	if (err && wanted == BACKEND_FENTRY)
+		return err;
+	*opened = err || wanted == BACKEND_TP_BTF ? BACKEND_TP_BTF : BACKEND_FENTRY;
+	if (*opened == BACKEND_FENTRY)
+		open_trampolines(skel, &functions);
+	else
+		open_tracepoints(skel);
+	return 0;
+}
+
+/* The link of each program, or NULL. */
+static struct bpf_link **link_of(const struct fdscope_bpf *skel, int i)
+{
+	return skel->skeleton->progs[i].link;
+}
+
+static bool is_trampoline(const struct fdscope_bpf *skel, int i)
+{
+	return traced_by(*skel->skeleton->progs[i].prog) >= 0;
+}
+
+void doors_shut(struct fdscope_bpf *skel)
+{
+	__atomic_store_n(&skel->bss->doors_shut, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0,
+		0); /* programs run in RCU read sections */
+	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
+		if (is_trampoline(skel, i))
+			continue;
+		bpf_link__destroy(*link_of(skel, i));
+		*link_of(skel, i) = NULL;
+	}
+}
+
+/* The descriptors of what is attached to trampolines; how many. @fds has room for all programs. */
+static size_t trampoline_fds(const struct fdscope_bpf *skel, int *fds)
+{
+	size_t nr = 0;
+
+	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
+		if (is_trampoline(skel, i) && *link_of(skel, i))
+			fds[nr++] = bpf_link__fd(*link_of(skel, i));
+	}
+	return nr;
+}
+
+void doors_destroy(struct fdscope_bpf *skel)
+{
+	int *fds = skel ? calloc(skel->skeleton->prog_cnt, sizeof(*fds)) : NULL;
+	size_t nr = fds ? trampoline_fds(skel, fds) : 0;
+	int gate = nr ? keeper_start(fds, nr) : -1;
+
+	fdscope_bpf__destroy(skel);
+	if (gate >= 0)
+		close(gate);
+	free(fds);
+}
