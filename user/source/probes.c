@@ -78,8 +78,9 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 static int log_load_error(int err, enum backend backend)
 {
 	if (backend == BACKEND_FENTRY)
-		return log_err(-err,
-			       "attach to the traced calls (--backend auto takes what works)");
+		return log_err(
+			-err,
+			"attach trampolines to the traced calls (--backend auto takes what works)");
 	if (err == -EPERM || err == -EACCES)
 		return log_err(
 			-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
