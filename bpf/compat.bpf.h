@@ -33,6 +33,12 @@ static __always_inline struct task_struct *current_task(void)
 		follow_value;                                                                    \
 	})
 
+/* The registers with which the current system call came in; from 5.15 on. */
+static __always_inline struct pt_regs *current_regs(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
 #define barrier() asm volatile("" ::: "memory")
 
 #if defined(__TARGET_ARCH_x86)

@@ -2,7 +2,7 @@
 /*
  * The doors through which system calls come in, and the switch behind them.
  * Handlers are in the .bpf.h of each family and do not know by which door. User
- * space opens one kind: see user/source/backend.h.
+ * space opens one kind: see user/source/doors.h.
  */
 #define READS_OFTEN
 #include "compat.bpf.h"
@@ -130,7 +130,7 @@ static __always_inline void call_returned(struct task_struct *task, struct pt_re
 	end_update(thread);
 }
 
-/* ---- the door of every system call: tracepoints ---- */
+/* ---- the door of every system call: tracepoints, raw and classic ---- */
 
 /* Not inline, for its stack: the deepest chain of calls below syscall_exit may take 512 bytes. */
 static __noinline int count_compat_call(struct task_struct *task)
@@ -140,8 +140,7 @@ static __noinline int count_compat_call(struct task_struct *task)
 	return 0;
 }
 
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
+static __always_inline int any_call_entered(struct pt_regs *regs, long nr)
 {
 	const struct call *call = call_of(nr);
 	struct task_struct *task;
@@ -154,8 +153,7 @@ int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
 	return 0;
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+static __always_inline int any_call_returned(struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = current_task();
 	const struct call *call = call_of(SYSCALL_NR(regs));
@@ -165,6 +163,30 @@ int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
 	else if (call->handler != CALL_UNTRACED)
 		call_returned(task, regs, ret, call);
 	return 0;
+}
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(syscall_enter, struct pt_regs *regs, long nr)
+{
+	return any_call_entered(regs, nr);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(syscall_exit, struct pt_regs *regs, long ret)
+{
+	return any_call_returned(regs, ret);
+}
+
+SEC("?tp/raw_syscalls/sys_enter")
+int syscall_enter_classic(struct trace_event_raw_sys_enter *record)
+{
+	return any_call_entered(current_regs(), record->id);
+}
+
+SEC("?tp/raw_syscalls/sys_exit")
+int syscall_exit_classic(struct trace_event_raw_sys_exit *record)
+{
+	return any_call_returned(current_regs(), record->ret);
 }
 
 /* ---- a door for each traced call: trampolines of the functions behind them ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Births, execs and deaths of targets, and the io_uring requests that no system
- * call shows.
+ * call shows. Each comes in by a raw or by a classic tracepoint, as system calls do.
  */
 #include "compat.bpf.h"
 #include "maps.bpf.h"
@@ -11,8 +11,7 @@
 #include "accept.bpf.h"
 #include "closing.bpf.h"
 
-SEC("tp_btf/sched_process_fork")
-int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
+static __always_inline int task_forked(struct task_struct *parent, struct task_struct *child)
 {
 	struct process birth = {};
 
@@ -23,6 +22,28 @@ int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
 	birth.born_traced = 1;
 	note_compat(&birth, child);
 	add_process(FOLLOW(child, tgid), &birth);
+	return 0;
+}
+
+SEC("?tp_btf/sched_process_fork")
+int BPF_PROG(task_fork, struct task_struct *parent, struct task_struct *child)
+{
+	return task_forked(parent, child);
+}
+
+/* The classic record names the child by number only; both are there since 6.2. */
+extern struct task_struct *bpf_task_from_pid(int pid) __ksym __weak;
+extern void bpf_task_release(struct task_struct *task) __ksym __weak;
+
+SEC("?tp/sched/sched_process_fork")
+int task_fork_classic(struct trace_event_raw_sched_process_fork *record)
+{
+	struct task_struct *child = bpf_task_from_pid(record->child_pid);
+
+	if (!child)
+		return 0; /* for the verifier: it has not run yet */
+	task_forked(current_task(), child);
+	bpf_task_release(child);
 	return 0;
 }
 
@@ -50,8 +71,7 @@ static __always_inline void thread_execed(struct thread *thread, struct task_str
 	end_update(thread);
 }
 
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+static __always_inline int task_execed(struct task_struct *task)
 {
 	struct thread *thread = known_thread(task);
 	struct process birth = {}, *process;
@@ -69,6 +89,18 @@ int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binp
 	note_compat(&birth, task);
 	add_process(FOLLOW(task, tgid), &birth);
 	return 0;
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(task_exec, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	return task_execed(task);
+}
+
+SEC("?tp/sched/sched_process_exec")
+int task_exec_classic(void *record)
+{
+	return task_execed(current_task());
 }
 
 static __always_inline void end_uses(struct thread *thread)
@@ -195,8 +227,7 @@ static __always_inline void end_process(struct task_struct *task, struct process
  * is known of the process, and user space takes the process for ended when no
  * row of a live thread is left.
  */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(task_exit, struct task_struct *task)
+static __always_inline int task_exited(struct task_struct *task)
 {
 	__u64 address = (__u64)task;
 	__u32 tgid = FOLLOW(task, tgid);
@@ -216,24 +247,41 @@ int BPF_PROG(task_exit, struct task_struct *task)
 	return 0;
 }
 
-static __always_inline void io_uring_submitted(void)
+SEC("?tp_btf/sched_process_exit")
+int BPF_PROG(task_exit, struct task_struct *task)
+{
+	return task_exited(task);
+}
+
+SEC("?tp/sched/sched_process_exit")
+int task_exit_classic(void *record)
+{
+	return task_exited(current_task());
+}
+
+static __always_inline int io_uring_submitted(void)
 {
 	if (target_process(current_task()))
 		__sync_fetch_and_add(&unseen[UNSEEN_IO_URING], 1);
+	return 0;
 }
 
 /* io_uring's own threads carry the tgid of the process they work for. */
 SEC("?tp_btf/io_uring_submit_req")
 int BPF_PROG(io_uring_submit, struct io_kiocb *request)
 {
-	io_uring_submitted();
-	return 0;
+	return io_uring_submitted();
 }
 
 /* Its name until 6.1 ("io_uring: rename trace_io_uring_submit_sqe() tracepoint"). */
 SEC("?tp_btf/io_uring_submit_sqe")
 int BPF_PROG(io_uring_submit_old)
 {
-	io_uring_submitted();
-	return 0;
+	return io_uring_submitted();
+}
+
+SEC("?tp/io_uring/io_uring_submit_req")
+int io_uring_submit_classic(void *record)
+{
+	return io_uring_submitted();
 }

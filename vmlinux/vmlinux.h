@@ -79,6 +79,19 @@ struct thread_info {
 };
 #endif
 
+/* tracepoints: the records that programs of the classic kind are given */
+struct trace_event_raw_sys_enter {
+	long id;
+};
+
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+
+struct trace_event_raw_sched_process_fork {
+	int child_pid;
+};
+
 /* sched: identity, switches, run queue delay */
 struct sched_info {
 	unsigned long long run_delay;

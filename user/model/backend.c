@@ -7,6 +7,7 @@ static const char *const names[BACKENDS] = {
 	[BACKEND_AUTO] = "auto",
 	[BACKEND_FENTRY] = "fentry",
 	[BACKEND_TP_BTF] = "tp_btf",
+	[BACKEND_TP] = "tp",
 };
 
 const char *backend_name(enum backend backend)
@@ -17,7 +18,7 @@ const char *backend_name(enum backend backend)
 bool backend_named(const char *name, enum backend *out)
 {
 	for (enum backend backend = 0; backend < BACKENDS; backend++) {
-		if (strcmp(name, names[backend]))
+		if (!names[backend] || strcmp(name, names[backend]))
 			continue;
 		*out = backend;
 		return true;

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 
 enum backend {
-	BACKEND_AUTO,	/* fentry where the kernel allows it, else tp_btf */
-	BACKEND_FENTRY, /* trampolines on the functions of the traced calls */
-	BACKEND_TP_BTF, /* the tracepoints of all system calls */
+	BACKEND_AUTO,	     /* the first of these that is exact on the kernel at hand */
+	BACKEND_TRACEPOINTS, /* the same, without the trampolines */
+	BACKEND_FENTRY,	     /* trampolines on the functions of the traced calls */
+	BACKEND_TP_BTF,	     /* the raw tracepoints of all system calls */
+	BACKEND_TP,	     /* the classic ones */
 	BACKENDS,
 };
 
-/* As in --backend and, but for auto, in the profile's backend.syscalls. */
+/* As in --backend and, but for auto, in the profile's backend.syscalls; NULL: has no name there. */
 const char *backend_name(enum backend backend);
 
 /* False if there is none of this name. */

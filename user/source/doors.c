@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -16,6 +17,7 @@
 
 #include <fdscope/calls.h>
 #include <fdscope/config.h>
+#include "base/err.h"
 #include "fdscope.skel.h"
 #include "source/keeper.h"
 
@@ -45,13 +47,9 @@ static int index_of(const char *name)
 	return -1;
 }
 
-static int find_functions(struct functions *functions)
+static void find_functions(const struct btf *btf, struct functions *functions)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-
 	memset(functions, 0, sizeof(*functions));
-	if (!btf)
-		return -errno;
 	for (uint32_t id = 1; id < btf__type_cnt(btf); id++) {
 		const struct btf_type *type = btf__type_by_id(btf, id);
 		int i;
@@ -62,8 +60,6 @@ static int find_functions(struct functions *functions)
 		if (i >= 0)
 			functions->ids[i] = id;
 	}
-	btf__free(btf);
-	return 0;
 }
 
 static bool is_missing(const struct functions *functions, size_t i)
@@ -128,22 +124,82 @@ static int try_trampoline(uint32_t id)
 	return err;
 }
 
-static int try_fentry(struct functions *functions)
-{
-	int err = find_functions(functions);
+#define PREEMPT_MODE "/sys/kernel/debug/sched/preempt" /* "none voluntary (full) lazy" */
 
-	if (err)
-		return err;
+/*
+ * Can a thread be preempted in the kernel? Its version tells whether it was built
+ * so (init/version-timestamp.c), and debugfs, where that is decided at boot; what
+ * cannot be read is taken for yes.
+ */
+static bool is_preemptible(void)
+{
+	char mode[128] = "";
+	struct utsname uts;
+	FILE *file;
+
+	uname(&uts);
+	if (!strstr(uts.version, "PREEMPT"))
+		return false;
+	file = strstr(uts.version, "PREEMPT_DYNAMIC") ? fopen(PREEMPT_MODE, "re") : NULL;
+	if (file && !fgets(mode, sizeof(mode), file))
+		mode[0] = '\0';
+	if (file)
+		fclose(file);
+	return !strstr(mode, "(none)") && !strstr(mode, "(voluntary)");
+}
+
+static int try_fentry(const struct btf *btf, struct functions *functions)
+{
+	if (!btf)
+		return -ENOENT;
+	find_functions(btf, functions);
 	if (!functions->ids[0] || has_untyped(functions))
 		return -ENOENT;
 	return try_trampoline(functions->ids[0]);
 }
 
+static bool has(const struct btf *btf, const char *name, uint32_t kind)
+{
+	return btf && btf__find_by_name_kind(btf, name, kind) > 0;
+}
+
+/*
+ * Do the programs of raw tracepoints run preemptibly? Tracepoints are protected
+ * by an SRCU domain of theirs then. Kernels up to 6.12 had one of that name for
+ * something else; struct tracepoint_ext came when it went.
+ */
+static bool raw_is_preemptible(const struct btf *btf)
+{
+	return has(btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) &&
+	       has(btf, "tracepoint_ext", BTF_KIND_STRUCT);
+}
+
+/* Classic tracepoints are found by their number, which stands in tracefs. */
+static bool has_tracefs(void)
+{
+	return !access("/sys/kernel/tracing/events/raw_syscalls", R_OK) ||
+	       !access("/sys/kernel/debug/tracing/events/raw_syscalls", R_OK);
+}
+
+static enum backend exact_tracepoints(const struct btf *btf)
+{
+	if (!raw_is_preemptible(btf))
+		return BACKEND_TP_BTF;
+	if (has_tracefs())
+		return BACKEND_TP;
+	log_note("tracefs cannot be read at /sys/kernel/tracing: under load calls may be missed, "
+		 "and are counted as programs_skipped");
+	return BACKEND_TP_BTF;
+}
+
 int doors_try_fentry(void)
 {
+	struct btf *btf = btf__load_vmlinux_btf();
 	struct functions functions;
+	int err = try_fentry(btf, &functions);
 
-	return try_fentry(&functions);
+	btf__free(btf);
+	return err ? err : is_preemptible() ? -EAGAIN : 0;
 }
 
 /* The row of @traced that @program is attached to, or -1: it is no trampoline's. */
@@ -168,26 +224,77 @@ static void open_trampolines(struct fdscope_bpf *skel, const struct functions *f
 	}
 }
 
-static void open_tracepoints(struct fdscope_bpf *skel)
+/* The tracepoints of system calls, and of tasks and io_uring, which there is no trampoline for. */
+static void open_tracepoints(struct fdscope_bpf *skel, enum backend backend, const struct btf *btf)
 {
-	bpf_program__set_autoload(skel->progs.syscall_enter, true);
-	bpf_program__set_autoload(skel->progs.syscall_exit, true);
-	skel->rodata->config.sees_compat = true;
+	const bool is_classic = backend == BACKEND_TP, is_raw = !is_classic;
+	/* Not every kernel has them. */
+	const bool has_new = has(btf, "btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
+	const bool has_old = has(btf, "btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF);
+	const struct {
+		struct bpf_program *program;
+		bool is_open;
+	} tracepoints[] = {
+		{ skel->progs.syscall_enter, backend == BACKEND_TP_BTF },
+		{ skel->progs.syscall_exit, backend == BACKEND_TP_BTF },
+		{ skel->progs.task_fork, is_raw },
+		{ skel->progs.task_exec, is_raw },
+		{ skel->progs.task_exit, is_raw },
+		{ skel->progs.io_uring_submit, is_raw && has_new },
+		{ skel->progs.io_uring_submit_old, is_raw && has_old && !has_new },
+		{ skel->progs.syscall_enter_classic, is_classic },
+		{ skel->progs.syscall_exit_classic, is_classic },
+		{ skel->progs.task_fork_classic, is_classic },
+		{ skel->progs.task_exec_classic, is_classic },
+		{ skel->progs.task_exit_classic, is_classic },
+		{ skel->progs.io_uring_submit_classic, is_classic && has_new },
+	};
+
+	for (size_t i = 0; i < sizeof(tracepoints) / sizeof(*tracepoints); i++)
+		bpf_program__set_autoload(tracepoints[i].program, tracepoints[i].is_open);
+}
+
+/* The one to open in place of @wanted; 0 or -errno. */
+static int choose(const struct btf *btf, enum backend wanted, struct functions *functions,
+		  enum backend *chosen)
+{
+	int err;
+
+	*chosen = wanted;
+	if (wanted == BACKEND_TP_BTF || wanted == BACKEND_TP)
+		return 0;
+	if (wanted == BACKEND_TRACEPOINTS || (wanted == BACKEND_AUTO && is_preemptible())) {
+		*chosen = exact_tracepoints(btf);
+		return 0;
+	}
+	err = try_fentry(btf, functions);
+	if (err && wanted == BACKEND_FENTRY)
+		return err;
+	*chosen = err ? exact_tracepoints(btf) : BACKEND_FENTRY;
+	return 0;
 }
 
 int doors_open(struct fdscope_bpf *skel, enum backend wanted, enum backend *opened)
 {
+	struct btf *btf = btf__load_vmlinux_btf(); /* without it nothing will load anyway */
 	struct functions functions;
-	int err = wanted == BACKEND_TP_BTF ? 0 : try_fentry(&functions);
+	int err = choose(btf, wanted, &functions, opened);
 
-	if (err && wanted == BACKEND_FENTRY)
-		return err;
-	*opened = err || wanted == BACKEND_TP_BTF ? BACKEND_TP_BTF : BACKEND_FENTRY;
-	if (*opened == BACKEND_FENTRY)
+	if (!err) {
+		open_tracepoints(skel, *opened, btf);
+		skel->rodata->config.sees_compat = *opened != BACKEND_FENTRY;
+	}
+	if (!err && *opened == BACKEND_FENTRY)
 		open_trampolines(skel, &functions);
-	else
-		open_tracepoints(skel);
-	return 0;
+	btf__free(btf);
+	return err;
+}
+
+bool doors_see_io_uring(const struct fdscope_bpf *skel)
+{
+	return bpf_program__autoload(skel->progs.io_uring_submit) ||
+	       bpf_program__autoload(skel->progs.io_uring_submit_old) ||
+	       bpf_program__autoload(skel->progs.io_uring_submit_classic);
 }
 
 /* The link of each program, or NULL. */

@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The doors of bpf/syscalls.bpf.c: which of them this kernel opens, found by
- * trying, and the switching on of their programs before they are loaded.
+ * trying, which are exact, and the switching on of their programs before they
+ * are loaded.
+ *
+ * A trampoline costs least, a raw tracepoint less than a classic one. But where
+ * the kernel can preempt the thread that runs a program, it skips the program
+ * for every other thread of that CPU until the first is back: nearly half of all
+ * calls, where threads compete for one that is slow. So it is with trampolines
+ * wherever the kernel is preemptible, and with raw tracepoints since 7.0
+ * ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast",
+ * "bpf: Have __bpf_trace_run() use rcu_read_lock_dont_migrate()"). To disable
+ * preemption in the program (bpf_preempt_disable) is no way out, as the switch
+ * then happens where it is enabled again, which is still inside. A classic
+ * tracepoint runs with preemption disabled around all of that, at about 0.1 us
+ * more a call. It is still skipped where bpf(2) changes a map and is preempted, on
+ * that CPU: that is rare. Whatever is skipped is counted as programs_skipped.
  */
 #ifndef FDSCOPE_DOORS_H
 #define FDSCOPE_DOORS_H
@@ -11,16 +25,20 @@
 struct fdscope_bpf;
 
 /*
- * Do trampolines attach? 0, or -errno: -EPERM under lockdown, -ENOENT where the
- * kernel has no types for a call that it has.
+ * Do trampolines attach, and would they see all? 0, or -errno: -EPERM under
+ * lockdown, -ENOENT where the kernel has no types for a call that it has, -EAGAIN
+ * where it is preemptible.
  */
 int doors_try_fentry(void);
 
 /*
  * Makes @wanted one that works here, in @opened, and switches on its programs.
- * 0 or -errno: only what was asked for by name can fail.
+ * What is asked for by name need not be exact, and can be refused: 0 or -errno.
  */
 int doors_open(struct fdscope_bpf *skel, enum backend wanted, enum backend *opened);
+
+/* Does the kernel show requests to io_uring? Only after doors_open(). */
+bool doors_see_io_uring(const struct fdscope_bpf *skel);
 
 /*
  * When this returns nothing comes in any more. Trampolines stay attached, and do

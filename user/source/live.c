@@ -311,7 +311,7 @@ static enum backend wanted_backend(const struct watch *watch)
 {
 	bool is_short = watch->command || watch->is_timed_by_caller;
 
-	return watch->backend == BACKEND_AUTO && is_short ? BACKEND_TP_BTF : watch->backend;
+	return watch->backend == BACKEND_AUTO && is_short ? BACKEND_TRACEPOINTS : watch->backend;
 }
 
 static int open_probes(struct live *live)

@@ -35,20 +35,9 @@ static int print_nothing(enum libbpf_print_level level, const char *format, va_l
 	return 0;
 }
 
-/* Tracepoints that not every kernel has. */
-static void choose_optional(struct fdscope_bpf *skel)
-{
-	bool has_new = libbpf_find_vmlinux_btf_id("io_uring_submit_req", BPF_TRACE_RAW_TP) > 0;
-	bool has_old = libbpf_find_vmlinux_btf_id("io_uring_submit_sqe", BPF_TRACE_RAW_TP) > 0;
-
-	bpf_program__set_autoload(skel->progs.io_uring_submit, has_new);
-	bpf_program__set_autoload(skel->progs.io_uring_submit_old, !has_new && has_old);
-}
-
 bool probes_see_io_uring(const struct probes *probes)
 {
-	return bpf_program__autoload(probes->skel->progs.io_uring_submit) ||
-	       bpf_program__autoload(probes->skel->progs.io_uring_submit_old);
+	return doors_see_io_uring(probes->skel);
 }
 
 static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits)
@@ -140,7 +129,6 @@ static int try_load(struct probes *probes, const struct config *config,
 		return -errno;
 	probes->nr_rows = limits->threads;
 	*(struct config *)&probes->skel->rodata->config = *config;
-	choose_optional(probes->skel);
 	err = doors_open(probes->skel, backend, &probes->backend);
 	if (err)
 		return err;
@@ -158,7 +146,7 @@ static int load_programs(struct probes *probes, const struct config *config,
 	err = try_load(probes, config, limits, backend);
 	if (err && backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
 		doors_destroy(probes->skel);
-		err = try_load(probes, config, limits, BACKEND_TP_BTF);
+		err = try_load(probes, config, limits, BACKEND_TRACEPOINTS);
 	}
 	return err ? log_load_error(err, backend) : 0;
 }

@@ -47,11 +47,11 @@ void trial_run(struct ability *out)
 	out->in_initial_namespace = procfs_in_initial_pid_namespace();
 	out->sees_registrations = out->has_btf && has_registration_count();
 	out->trampolines = -doors_try_fentry();
-	err = probes_open(&probes, &config, &limits, BACKEND_TP_BTF, -1);
+	err = probes_open(&probes, &config, &limits, BACKEND_TRACEPOINTS, -1);
 	if (!err)
 		err = probes_attach(probes);
 	out->system_calls = -err;
-	out->backend = out->trampolines ? BACKEND_TP_BTF : BACKEND_FENTRY;
+	out->backend = out->trampolines && !err ? probes_backend(probes) : BACKEND_FENTRY;
 	out->sees_io_uring = !err && probes_see_io_uring(probes);
 	probes_close(probes);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "view/ability.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *yes_no(bool is, const char *yes, const char *no)
@@ -20,6 +21,12 @@ static void show_system_calls(struct sheet *sheet, const struct ability *ability
 			   "descriptors");
 }
 
+/* Of doors_try_fentry(). */
+static const char *no_trampolines(int err)
+{
+	return err == EAGAIN ? "this kernel is preemptible, it would miss calls" : strerror(err);
+}
+
 static void show_backend(struct sheet *sheet, const struct ability *ability)
 {
 	if (ability->system_calls)
@@ -29,9 +36,8 @@ static void show_backend(struct sheet *sheet, const struct ability *ability)
 			   "fentry: other calls of other processes are not slowed at all");
 	else
 		sheet_line(sheet, "backend",
-			   "tp_btf: every call of every process is slowed a little; fentry is "
-			   "refused: %s",
-			   strerror(ability->trampolines));
+			   "%s: every call of every process is slowed a little; no fentry: %s",
+			   backend_name(ability->backend), no_trampolines(ability->trampolines));
 }
 
 void ability_show(struct sheet *sheet, const struct ability *ability)
@@ -73,7 +79,7 @@ void ability_write(struct writer *w, const struct ability *ability)
 	if (ability->system_calls)
 		w->ops->text(w, "reason", strerror(ability->system_calls));
 	if (ability->trampolines)
-		w->ops->text(w, "fentry", strerror(ability->trampolines));
+		w->ops->text(w, "fentry", no_trampolines(ability->trampolines));
 	w->ops->boolean(w, "epoll_watched", ability->sees_registrations);
 	w->ops->boolean(w, "io_uring_requests", ability->sees_io_uring);
 	w->ops->boolean(w, "can_measure", ability_can_measure(ability));
