@@ -176,8 +176,32 @@ $(B)/bench/turn: tests/bench/turn.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $< -o $@
 
+# Without libraries, for the emulated machine.
+$(B)/static/bench/turn: tests/bench/turn.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -static $(DEP) $< -o $@
+
+$(B)/bench/empty.bpf.o: tests/bench/empty.bpf.c
+	$(call say,BPF,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(DEP) -c $< -o $@
+
+$(B)/bench/empty.skel.h: $(B)/bench/empty.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name empty_bpf > $@
+
+$(B)/static/bench/empty: tests/bench/empty.c $(B)/bench/empty.skel.h
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -I$(B)/bench -static $(DEP) $< $(shell pkg-config --static --libs libbpf) -s -o $@
+
 bench: all $(B)/bench/turn	## what tracing costs, beside bpftrace, perf and strace (root)
 	$(Q)FDSCOPE_BUILD=$(B) tests/bench/run
+
+# ARGS=--json, --check or --record.
+bench-instructions: $(B)/static/fdscope $(B)/static/bench/turn $(B)/static/bench/empty	## what tracing costs in instructions, in an emulated machine
+	$(Q)FDSCOPE_BUILD=$(B) tests/bench/instructions $(ARGS)
 
 # ---- tools --------------------------------------------------------------------------------------
 
@@ -231,4 +255,4 @@ help:			## show this
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all static check deps demo test test-bpf test-e2e test-vm test-vms unit golden golden-update lint asan coverage install uninstall readme format bench clean help
+.PHONY: all static check deps demo test test-bpf test-e2e test-vm test-vms unit golden golden-update lint asan coverage install uninstall readme format bench bench-instructions clean help

@@ -11,8 +11,9 @@
 
 #include "registration.bpf.h"
 
-#define EVENTS_READ 14 /* of epoll_wait, at a time */
-#define NR_CHUNKS   64 /* that one function goes through */
+#define EVENTS_READ  14	 /* of epoll_wait, at a time */
+#define EVENT_CHUNKS 512 /* that one function goes through */
+#define NR_CHUNKS    64	 /* of pollfds */
 
 /* The row of the listener that the current process was told of. */
 static __noinline int count_delivered_listener(__u64 ino, __u32 tgid, __u64 start_ns,
@@ -33,13 +34,13 @@ static __noinline int count_delivered_listener(__u64 ino, __u32 tgid, __u64 star
 	return 0;
 }
 
-static __always_inline void count_event_bits(struct delivery_counters *deliveries,
-					     struct registration *row, __u32 events)
+static __always_inline void count_event_bits(struct delivery_counters *deliveries, __u32 mode,
+					     __u32 events)
 {
-	deliveries->by.level += !(row->events & EPOLLET);
-	deliveries->by.edge += !!(row->events & EPOLLET);
-	deliveries->by.oneshot += !!(row->events & EPOLLONESHOT);
-	deliveries->by.exclusive += !!(row->events & EPOLLEXCLUSIVE);
+	deliveries->by.level += !(mode & EPOLLET);
+	deliveries->by.edge += !!(mode & EPOLLET);
+	deliveries->by.oneshot += !!(mode & EPOLLONESHOT);
+	deliveries->by.exclusive += !!(mode & EPOLLEXCLUSIVE);
 	deliveries->in += !!(events & EPOLLIN);
 	deliveries->out += !!(events & EPOLLOUT);
 	deliveries->err += !!(events & EPOLLERR);
@@ -60,18 +61,35 @@ static __always_inline bool is_out_alone(__u32 events)
 		__sync_fetch_and_add(&(row)->member, 1); \
 	} while (0)
 
-static __noinline int count_ignored(struct epoll_use *use, struct registration *row, __u32 events)
+/* The table of descriptors, read once for all the events that the wait returned with at @now. */
+static __noinline int read_table(struct epoll_use *use, __u64 now)
 {
-	struct file *file = file_of(current_task(), row->fd);
+	struct files_struct *files = FOLLOW(current_task(), files);
 
-	if (!(row->events & EPOLLET)) {
+	use->nr_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
+	use->fds = files ? (__u64)FOLLOW(FOLLOW(files, fdt), fd) : 0;
+	use->fds_ns = now;
+	return 0;
+}
+
+/* The file that @fd leads to, now that the wait has returned. */
+static __always_inline __u64 file_held(struct epoll_use *use, __u32 fd, __u64 now)
+{
+	if (use->fds_ns != now)
+		read_table(use, now);
+	return fd < use->nr_fds ? read_word((void *)(use->fds + fd * sizeof(__u64))) : 0;
+}
+
+static __always_inline void count_ignored(struct epoll_use *use, struct registration *row,
+					  __u32 mode, __u32 events, __u64 now)
+{
+	if (!(mode & EPOLLET)) {
 		COUNT_BOTH(use, row, redelivered);
 		if (events & EPOLLIN)
 			COUNT_BOTH(use, row, redelivered_in);
 	}
-	if (!row->file || (__u64)file != row->file)
+	if (!row->file || file_held(use, row->fd, now) != row->file)
 		COUNT_BOTH(use, row, phantom);
-	return 0;
 }
 
 /* EPOLLRDHUP is the end of what there is to read: whoever asks for it wants to know. */
@@ -106,14 +124,27 @@ static __noinline int note_edge(struct epoll_use *use, __u32 use_row, __u32 desc
 	return 0;
 }
 
+/* Whose the first read after it is. */
+static __always_inline void note_told(struct epoll_use *use, __u32 use_row,
+				      struct description *description)
+{
+	if (description->use == use_row + 1 && description->use_serial == use->serial)
+		return; /* it was the last one, too */
+	description->use = use_row + 1;
+	description->use_serial = use->serial;
+	description->told_start_ns = use->process_start_ns;
+	description->told_tgid = use->tgid;
+	description->told_instance = use->instance;
+}
+
 static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 					  struct registration *row, struct description *description,
-					  __u32 events, __u64 now)
+					  __u32 mode, __u32 events, __u64 now)
 {
-	bool is_level = !(row->events & EPOLLET);
+	bool is_level = !(mode & EPOLLET);
 
 	if (description->is_ignored)
-		count_ignored(use, row, events);
+		count_ignored(use, row, mode, events, now);
 	if (is_level && description->is_unwritten && is_out_alone(events))
 		COUNT_BOTH(use, row, idle_out);
 	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
@@ -126,24 +157,52 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 			COUNT_BOTH(use, row, residual);
 		if (!is_level && !description->undrained_ns)
 			description->undrained_ns = now;
-		description->use = use_row + 1;
-		description->use_serial = use->serial;
-		description->told_start_ns = use->process_start_ns;
-		description->told_tgid = use->tgid;
-		description->told_instance = use->instance;
+		note_told(use, use_row, description);
 		description->is_unread = 1;
 	}
 	description->delivered_ns = now;
+}
+
+/* What decides how a registration is told of. */
+#define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE)
+
+/* One event of the registration in @row, which is number @number; @mode are its MODES. */
+static __always_inline void registration_delivered(struct epoll_use *use, __u32 use_row,
+						   struct registration *row, __u32 number,
+						   __u32 mode, __u32 events, __u64 now)
+{
+	struct description *description;
+	struct thread *thread;
+
+	count_event_bits(&use->counters.deliveries, mode, events);
+	__sync_fetch_and_add(&row->deliveries, 1);
+	row->tgid = use->tgid;
+	if (mode & EPOLLONESHOT)
+		row->is_fired = 1;
+	description = described(row);
+	if (!description) {
+		if (!row->file && row->deliveries > 1) /* no target holds it: nobody did anything */
+			count_ignored(use, row, mode, events, now);
+		return;
+	}
+	description->registration = number + 1;
+	note_delivery(use, use_row, row, description, mode, events, now);
+	if (description->is_listener)
+		count_delivered_listener(description->ino, use->tgid, use->process_start_ns,
+					 mode & EPOLLEXCLUSIVE);
+	if (mode & EPOLLET && events & EPOLLIN) {
+		thread = bpf_map_lookup_elem(&threads, &use->thread);
+		if (thread)
+			note_edge(use, use_row, row->description, thread);
+	}
 }
 
 /* One event that the use in @use_row was handed. */
 __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
-	struct description *description;
 	struct registration *row;
-	struct thread *thread;
-	__u32 number;
+	__u32 number, mode;
 
 	if (!use)
 		return 0; /* for the verifier */
@@ -152,27 +211,12 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 		use->counters.unattributed++;
 		return 0;
 	}
-	count_event_bits(&use->counters.deliveries, row, events);
-	__sync_fetch_and_add(&row->deliveries, 1);
-	row->tgid = use->tgid;
-	if (row->events & EPOLLONESHOT)
-		row->is_fired = 1;
-	description = described(row);
-	if (!description) {
-		if (!row->file && row->deliveries > 1) /* no target holds it: nobody did anything */
-			count_ignored(use, row, events);
-		return 0;
-	}
-	description->registration = number + 1;
-	note_delivery(use, use_row, row, description, events, now);
-	if (description->is_listener)
-		count_delivered_listener(description->ino, use->tgid, use->process_start_ns,
-					 row->events & EPOLLEXCLUSIVE);
-	if (row->events & EPOLLET && events & EPOLLIN) {
-		thread = bpf_map_lookup_elem(&threads, &use->thread);
-		if (thread)
-			note_edge(use, use_row, row->description, thread);
-	}
+	mode = row->events & MODES;
+	if (events == EPOLLIN &&
+	    !mode) /* nearly all: the compiler leaves out what this rules out */
+		registration_delivered(use, use_row, row, number, 0, EPOLLIN, now);
+	else
+		registration_delivered(use, use_row, row, number, mode, events, now);
 	return 0;
 }
 
@@ -193,13 +237,14 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 }
 
 /*
- * Each of these goes through NR_CHUNKS times as many as the one before: 896,
- * 57 344, 3.6 million, which is more than a process can have descriptors
- * (fs.nr_open). One loop as long would take the verifier a second.
+ * Each of these goes through EVENT_CHUNKS times as many as the one before: 7 168,
+ * 3.6 million, which is more than a process can have descriptors (fs.nr_open).
+ * One loop as long would take the verifier a second, and a third level the stack
+ * that the events are read to.
  */
 __weak int more_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 {
-	for (__u32 i = 0; i < NR_CHUNKS; i++) {
+	for (__u32 i = 0; i < EVENT_CHUNKS; i++) {
 		__u32 done = i * EVENTS_READ;
 
 		if (done >= nr)
@@ -211,28 +256,14 @@ __weak int more_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 	return 0;
 }
 
-__weak int many_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
-{
-	for (__u32 i = 0; i < NR_CHUNKS; i++) {
-		__u32 done = i * EVENTS_READ * NR_CHUNKS;
-
-		if (done >= nr)
-			break;
-		if (more_events_delivered(use_row, array + done * EPOLL_EVENT_BYTES, nr - done,
-					  now))
-			return 1;
-	}
-	return 0;
-}
-
 __weak int all_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 {
-	for (__u32 i = 0; i < NR_CHUNKS; i++) {
-		__u32 done = i * EVENTS_READ * NR_CHUNKS * NR_CHUNKS;
+	for (__u32 i = 0; i < EVENT_CHUNKS; i++) {
+		__u32 done = i * EVENTS_READ * EVENT_CHUNKS;
 
 		if (done >= nr)
 			return 0;
-		if (many_events_delivered(use_row, array + (__u64)done * EPOLL_EVENT_BYTES,
+		if (more_events_delivered(use_row, array + (__u64)done * EPOLL_EVENT_BYTES,
 					  nr - done, now))
 			return 1;
 	}

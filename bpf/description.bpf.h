@@ -127,19 +127,28 @@ static __noinline struct description *find_description(struct file *file, __u32 
 	return description;
 }
 
-/* What is known of @file, or NULL. */
-static __always_inline struct description *description_of(struct file *file)
+/* Can there be a description of @file? */
+static __always_inline bool may_be_known(struct file *file)
+{
+	return looks_everywhere || is_in_epoll(file);
+}
+
+/* What is known of @file, which may be known, or NULL. */
+static __always_inline struct description *known_description(struct file *file)
 {
 	__u32 *hint = &description_hints[row_hint((__u64)file)];
 	struct description *description;
 	__u32 row = *hint;
 
-	if (!looks_everywhere && !is_in_epoll(file))
-		return NULL;
 	description = bpf_map_lookup_elem(&descriptions, &row);
 	if (description && is_same_description(description, file))
 		return description;
 	return find_description(file, hint);
+}
+
+static __always_inline struct description *description_of(struct file *file)
+{
+	return may_be_known(file) ? known_description(file) : NULL;
 }
 
 /* The row of the struct file at @address, made if need be; its number, plus 1, or 0 and a loss when the table is full. */

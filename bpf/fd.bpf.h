@@ -17,8 +17,12 @@
 #define ANON_INODE_FS_MAGIC 0x09041934 /* include/uapi/linux/magic.h */
 #define PID_FS_MAGIC	    0x50494446
 
-/* The current task's file at @fd, or NULL. Valid until the program returns. */
-static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+/*
+ * The current task's file at @fd, or NULL. Valid until the program returns. A
+ * call that took @fd and did not fail (@is_good) shows that it is within the
+ * table, which never shrinks.
+ */
+static __always_inline struct file *file_at(struct task_struct *task, __u32 fd, bool is_good)
 {
 	struct files_struct *files = FOLLOW(task, files);
 	struct fdtable *fdt;
@@ -26,9 +30,14 @@ static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
 	if (!files)
 		return NULL;
 	fdt = FOLLOW(files, fdt);
-	if (fd >= FOLLOW(fdt, max_fds))
+	if (!is_good && fd >= FOLLOW(fdt, max_fds))
 		return NULL;
 	return read_pointer(FOLLOW(fdt, fd) + fd);
+}
+
+static __always_inline struct file *file_of(struct task_struct *task, __u32 fd)
+{
+	return file_at(task, fd, false);
 }
 
 /*

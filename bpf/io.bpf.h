@@ -204,11 +204,11 @@ static __always_inline bool is_empty(struct file *file, struct description *desc
 	return sk && !READ(sk, sk_receive_queue.qlen);
 }
 
-/* A call on @address, a struct file; a function of its own so that the verifier follows it once. */
+/* A call on @address, a struct file that may be known; a function of its own so that the verifier follows it once. */
 __weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
 {
 	struct file *file = (struct file *)address;
-	struct description *description = file ? description_of(file) : NULL;
+	struct description *description = known_description(file);
 
 	if (!description)
 		return 0;
@@ -246,21 +246,24 @@ static __always_inline void note_io(struct task_struct *task, struct pt_regs *re
 				    struct file *file, __u32 kind, long ret, __u64 bytes,
 				    __u64 asked, const struct call *call)
 {
-	if (kind != KIND_FILE)
+	struct file *from;
+
+	if (kind != KIND_FILE && file && may_be_known(file))
 		io_noted((__u64)file, io_end_of(regs, file, call), ret, bytes, asked);
-	if (call->family == IO_SPLICE)
-		io_noted((__u64)file_of(task, ARG1(regs)), IO_END_READ | IO_END_SPLICE, ret, bytes,
-			 asked);
-	else if (call->family == IO_TEE)
-		io_noted((__u64)file_of(task, ARG1(regs)),
-			 IO_END_READ | IO_END_SPLICE | IO_END_PEEK, ret, bytes, asked);
+	if (call->family != IO_SPLICE && call->family != IO_TEE)
+		return;
+	from = file_of(task, ARG1(regs));
+	if (from && may_be_known(from))
+		io_noted((__u64)from,
+			 IO_END_READ | IO_END_SPLICE | (call->family == IO_TEE ? IO_END_PEEK : 0),
+			 ret, bytes, asked);
 }
 
 static __always_inline void io_done(struct thread *thread, struct task_struct *task,
 				    struct pt_regs *regs, long ret, const struct call *call)
 {
 	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
-	struct file *file = file_of(task, fd);
+	struct file *file = file_at(task, fd, ret >= 0);
 	__u32 kind = call->family == IO_VMSPLICE ? KIND_PIPE : file_kind(file);
 	__u32 at = call->family * IO_KINDS + kind;
 	struct io_counters *io;

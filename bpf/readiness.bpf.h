@@ -36,6 +36,7 @@ __weak int descriptor_reported(__u32 thread_row, __u32 family, __u32 fd, __u32 e
 	struct file *file = file_of(current_task(), fd);
 	struct description *description;
 
+	barrier_var(family); /* for the verifier: clamp the copy that is used */
 	if (!thread || !file || family >= WAIT_FAMILIES)
 		return 0; /* closed meanwhile by another thread, or never open (POLLNVAL) */
 	if (file_kind(file) == KIND_FILE)

@@ -11,14 +11,14 @@
 #include "description.bpf.h"
 #include "instance.bpf.h"
 
-/* An event as it stands in user memory: packed on x86-64 only. */
+/* An event as it stands in user memory: packed on x86-64 only. Aligned as it is read here. */
 struct user_event {
 	__u32 events;
 #if EPOLL_EVENT_BYTES == 16
 	__u32 reserved;
 #endif
 	__u64 data;
-} __attribute__((packed));
+} __attribute__((packed, aligned(4)));
 
 static __u32 registration_hints[ROW_HINTS];
 

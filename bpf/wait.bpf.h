@@ -272,23 +272,18 @@ static __always_inline void count_outcome(struct wait_counters *wait, struct wai
 	}
 }
 
-/*
- * What came of a wait is counted by instance and registration, too. Returns the
- * row of the thread's use of the instance, plus 1, or 0. A function of its own
- * so that the verifier follows it once; it does not look at the events itself,
- * for that takes the stack.
- */
-__weak __u32 instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_events)
+/* What came of a wait is counted by instance and registration, too: the thread's use of it, or NULL. */
+static __always_inline struct epoll_use *instance_returned(struct thread *thread,
+							   struct task_struct *task, __u32 epfd,
+							   long ret, int max_events)
 {
-	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
-	struct task_struct *task = current_task();
-	struct file *file = file_of(task, epfd);
+	struct file *file = file_at(task, epfd, ret >= 0);
 	struct eventpoll *ep = eventpoll_of(file);
 	struct description *nested;
 	struct epoll_use *use;
 
-	if (!thread || !ep)
-		return 0;
+	if (!ep)
+		return NULL;
 	if (bpf_core_field_exists(struct eventpoll, refcount))
 		add_watched(&thread->counters.waits[WAIT_EPOLL],
 			    READ(ep, refcount.refs.counter) - 1);
@@ -297,19 +292,19 @@ __weak __u32 instance_returned(__u32 thread_row, __u32 epfd, int ret, int max_ev
 		note_wait(nested, ret, max_events);
 	use = use_of(thread, ep, epfd);
 	if (!use)
-		return 0;
+		return NULL;
 	use->epfd = epfd;
 	use->counters.returns++;
 	if (ret > 0)
 		use->batch_ns = thread->busy_since_ns;
-	return use->row + 1;
+	return use;
 }
 
 static __always_inline void count_epoll(struct thread *thread, struct wait_counters *wait,
-					struct pt_regs *regs, long ret)
+					struct task_struct *task, struct pt_regs *regs, long ret)
 {
 	int max_events = ARG3(regs);
-	__u32 use_row;
+	struct epoll_use *use;
 
 	wait->in_bytes += thread->wait.in_bytes;
 	if (ret < 0 && !is_interrupted(ret))
@@ -318,9 +313,9 @@ static __always_inline void count_epoll(struct thread *thread, struct wait_count
 	wait->saturated += ret == max_events;
 	if (ret > 0)
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
-	use_row = instance_returned(thread->row, ARG1(regs), ret, max_events);
-	if (use_row && ret > 0)
-		note_events(thread, use_row - 1, ARG2(regs), ret, thread->busy_since_ns);
+	use = instance_returned(thread, task, ARG1(regs), ret, max_events);
+	if (use && ret > 0)
+		note_events(thread, use->row, ARG2(regs), ret, thread->busy_since_ns);
 }
 
 /* Which descriptors poll or select reported. */
@@ -386,7 +381,7 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
 	count_wait_clocks(wait, entry, task, now);
 	if (family == WAIT_EPOLL) {
-		count_epoll(thread, wait, regs, ret);
+		count_epoll(thread, wait, task, regs, ret);
 	} else {
 		count_reported(thread, regs, family, ret);
 		count_array_bytes(wait, entry, ret);

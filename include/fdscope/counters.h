@@ -390,7 +390,9 @@ struct epoll_use {
 	__u32 nr_edges;	  /* edge IN deliveries of the last batch, in the map batches */
 	__u32 nr_threads; /* USE_ENDED: how many were added up */
 	__u32 row;	  /* its own */
-	__u32 reserved;
+	__u32 nr_fds;	  /* descriptors in the table at @fds */
+	__u64 fds;	  /* address of the table that the thread has, as read at @fds_ns */
+	__u64 fds_ns;	  /* the end of a wait, for the events of which it was read */
 	struct epoll_counters counters;
 };
 

@@ -26,8 +26,8 @@ static inline __attribute__((always_inline)) __u32 bits_of(__u64 byte)
 
 /*
  * The bucket of @value: 0 for 0, else k where 2^(k-1) <= value < 2^k. BPF has
- * no count-leading-zeros instruction: a table for bytes, and small values, which
- * are most, leave first.
+ * no count-leading-zeros instruction: a table for bytes, and the smaller a value, the
+ * sooner it leaves.
  */
 static inline __attribute__((always_inline)) __u32 hist_bucket(__u64 value)
 {
@@ -35,9 +35,15 @@ static inline __attribute__((always_inline)) __u32 hist_bucket(__u64 value)
 
 	if (value < 1 << 8)
 		return bits_of(value);
-	if (value >> 32) {
-		value >>= 32;
-		below += 32;
+	if (value < 1 << 16)
+		return 8 + bits_of(value >> 8);
+	if (value < 1 << 24)
+		return 16 + bits_of(value >> 16);
+	value >>= 24;
+	below = 24;
+	if (value >> 16) {
+		value >>= 16;
+		below += 16;
 	}
 	if (value >> 16) {
 		value >>= 16;

@@ -10,12 +10,15 @@
  *	ready    one eventfd written, one epoll_wait, it alone read: the further
  *		 EVENTS - 1 that the wait reports were ready before and are left so
  *	getppid  that call alone, for a process that nobody watches
+ *	read     of nothing, from an empty pipe that nobody writes to: the same, of a
+ *		 call that is traced
  *
  *	a --write--> b          w0  w1 ... w15       Each number of events has an
  *	             |           |   |      |        instance and eventfds of its own.
  *	             e0           \  |     /
  *	                            e16              All of it is level-triggered.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +45,7 @@ struct turns {
 	size_t nr_sets;
 	int socket_epoll_fd;
 	int pair[2];
+	int empty_pipe[2];
 };
 
 static double now_ns(void)
@@ -147,14 +151,20 @@ static void turn_getppid(struct turns *turns, struct set *set)
 	syscall(SYS_getppid);
 }
 
+static void turn_read(struct turns *turns, struct set *set)
+{
+	char byte;
+
+	(void)set;
+	must(read(turns->empty_pipe[0], &byte, 1) < 0, "read");
+}
+
 static const struct kind {
 	const char *name;
 	void (*turn)(struct turns *turns, struct set *set);
 } kinds[] = {
-	{ "socket", turn_socket },
-	{ "written", turn_written },
-	{ "ready", turn_ready },
-	{ "getppid", turn_getppid },
+	{ "socket", turn_socket },   { "written", turn_written }, { "ready", turn_ready },
+	{ "getppid", turn_getppid }, { "read", turn_read },
 };
 
 static const struct kind *kind_named(const char *name)
@@ -192,6 +202,7 @@ int main(void)
 	int nr;
 
 	turns.socket_epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	must(!pipe2(turns.empty_pipe, O_NONBLOCK), "pipe2");
 	must(!socketpair(AF_UNIX, SOCK_STREAM, 0, turns.pair), "socketpair");
 	watching(turns.socket_epoll_fd, turns.pair[1]);
 	printf("%d\n", (int)getpid());
