@@ -171,6 +171,16 @@ static __always_inline bool is_linked(struct epitem *epi)
 	return back >> 56 == 0xff;
 }
 
+#define EP_UNACTIVE_PTR (~0ULL) /* fs/eventpoll.c */
+
+/* What comes after @epi in its instance's ovflist; its name is an older one on some kernels. */
+static __always_inline __u64 overflow_link(struct epitem *epi)
+{
+	if (bpf_core_field_exists(epi->ovflist_next))
+		return (__u64)READ(epi, ovflist_next);
+	return (__u64)BPF_CORE_READ((struct epitem___next *)epi, next);
+}
+
 /* Kernel-internal results that mean "a signal came": include/linux/errno.h */
 #define EINTR		      4
 #define ERESTARTSYS	      512

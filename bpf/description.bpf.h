@@ -25,6 +25,8 @@
 #define EPOLLONESHOT   (1U << 30)
 #define EPOLLET	       (1U << 31)
 
+#define EP_PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET) /* fs/eventpoll.c */
+
 #define ROW_HINTS 65536
 
 /* Where a row was found last, by a hash of what was looked for. The row says whether it is the one. */
@@ -190,8 +192,12 @@ static __always_inline struct description *description_at(__u32 row_plus_1)
 	return row_plus_1 ? bpf_map_lookup_elem(&descriptions, &row) : NULL;
 }
 
-/* Nothing leads to the description any more. Whoever claims it gives the row back. */
-static __noinline int forget_description(struct description *description, __u32 row)
+/*
+ * Nothing leads to the description any more. Whoever claims it gives the row back.
+ * Unused where nothing is closed (wakeup.bpf.c).
+ */
+static __noinline __attribute__((unused)) int forget_description(struct description *description,
+								 __u32 row)
 {
 	__u64 address = description->file;
 	__u32 *holder;

@@ -28,8 +28,6 @@ static __noinline __u64 find_epitem(struct file *file, __u64 ep, __u32 fd)
 	return 0;
 }
 
-#define EP_PRIVATE_BITS (EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET) /* fs/eventpoll.c */
-
 /* The kernel takes all event bits from a ONESHOT that has fired. */
 static __always_inline bool has_fired(struct registration *row)
 {

@@ -249,6 +249,7 @@ static __always_inline void wait_resumed(struct thread *thread, struct task_stru
 	if (!thread->wait.restart || thread->wait.restart != restart_of(task))
 		return;
 	thread->wait.restart = 0;
+	thread->wait.has_slept = 0;
 	end_busy(thread, now);
 	note_clocks(&thread->wait, task, now);
 }

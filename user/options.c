@@ -36,6 +36,7 @@ enum long_option {
 	OPT_STRICT,
 	OPT_FAIL_ON,
 	OPT_FDS,
+	OPT_WAKEUPS,
 	OPT_ONLY,
 	OPT_MAX_THREADS,
 	OPT_MAX_PROCESSES,
@@ -73,6 +74,8 @@ static const struct {
 	{ OPTIONS_REPORT, { "per-thread", OPT_PER_THREAD, NULL, 0, "Show threads", 2 } },
 	{ OPTIONS_TABLES,
 	  { "fds", OPT_FDS, "N", OPTION_ARG_OPTIONAL, "Show the N (10) busiest descriptors", 2 } },
+	{ OPTIONS_TABLES,
+	  { "wakeups", OPT_WAKEUPS, NULL, 0, "Watch the kernel wake the waits, too", 2 } },
 	{ OPTIONS_REPORT, { "strict", OPT_STRICT, NULL, 0, "Exit 3 if anything was lost", 2 } },
 	{ OPTIONS_REPORT,
 	  { "fail-on", OPT_FAIL_ON, "WHAT[,WHAT...]", 0,
@@ -318,6 +321,9 @@ static error_t take_report(int key, const char *arg, struct argp_state *state,
 		return 0;
 	case OPT_STRICT:
 		options->strict = true;
+		return 0;
+	case OPT_WAKEUPS:
+		options->wakeups = true;
 		return 0;
 	case OPT_FAIL_ON:
 		return each_word(state, arg, add_fail_on);

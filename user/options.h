@@ -34,6 +34,7 @@ struct options {
 	bool json;
 	bool quiet;
 	bool strict;
+	bool wakeups;
 	uint32_t nr_descriptors; /* --fds: of each process; 0: none */
 	const char *output;	 /* -o */
 	const char *only;	 /* --only */
@@ -82,7 +83,7 @@ enum option_set {
 	OPTIONS_TARGET = 1 << 0,  /* -p, --comm, --port, --cgroup, -a, -d, interval, count */
 	OPTIONS_COMMAND = 1 << 1, /* -- COMMAND... and --only */
 	OPTIONS_REPORT = 1 << 2,  /* --per-thread --hist --json -o -q --strict --fail-on */
-	OPTIONS_TABLES = 1 << 3,  /* --max-threads and the like; --fds */
+	OPTIONS_TABLES = 1 << 3,  /* --max-threads and the like; --fds; --wakeups */
 	OPTIONS_FILE = 1 << 4,	  /* a saved profile */
 	OPTIONS_COMPARE = 1 << 5,
 	OPTIONS_JSON = 1 << 6, /* --json alone */

@@ -38,6 +38,7 @@ enum { false = 0, true = 1 };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_CGROUP_ARRAY = 8,
 	BPF_MAP_TYPE_STACK = 23,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -229,10 +230,37 @@ struct epoll_event {
 };
 
 struct epitem {
+	struct list_head rdllink;    /* in the list of ready ones, or to itself */
+	struct epitem *ovflist_next; /* in ovflist, or EP_UNACTIVE_PTR */
 	struct epoll_filefd ffd;
 	struct eventpoll *ep;
 	struct hlist_node fllink;
 	struct epoll_event event;
+};
+
+/* What ovflist_next is called on older kernels. */
+struct epitem___next {
+	struct epitem *next;
+};
+
+struct wait_queue_entry {
+	void *private; /* of epoll_wait: the task; of poll and select: struct poll_wqueues */
+};
+
+/* By which an epitem hangs in a wait queue of its file. */
+struct eppoll_entry {
+	struct epitem *base;
+	struct wait_queue_entry wait;
+};
+
+/* fs/select.c: by which poll and select do */
+struct poll_table_entry {
+	unsigned int key; /* what is waited for */
+	struct wait_queue_entry wait;
+};
+
+struct poll_wqueues {
+	struct task_struct *polling_task;
 };
 
 struct pipe_buffer {
@@ -251,6 +279,8 @@ struct eventfd_ctx {
 };
 
 struct eventpoll {
+	struct epitem
+		*ovflist; /* while events are taken out, those that come; else EP_UNACTIVE_PTR */
 	struct file *file;
 	refcount_t refcount; /* one for the instance, one for each registration; since 6.6 */
 };

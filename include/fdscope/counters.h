@@ -61,6 +61,7 @@ enum loss {
 	LOSS_INSTANCES, /* epoll instances, or threads that wait on one, the full table has no row for */
 	LOSS_REGISTRATIONS,    /* registrations the full table has no row for, or unlike fdinfo's */
 	LOSS_DESCRIPTIONS,     /* open file descriptions the full table has no row for */
+	LOSS_CALLBACKS,	       /* readiness callbacks whose end was not seen */
 	LOSS_PROGRAMS_SKIPPED, /* recursion_misses of the programs; user space fills it in */
 	LOSSES,
 };
@@ -104,6 +105,11 @@ struct wait_counters {
 	__u64 watched_hist[HIST_INT_BUCKETS];
 	__u64 wait_ns_hist[HIST_NS_BUCKETS];
 	__u64 busy_ns_hist[HIST_NS_BUCKETS];
+	/* The kernel's side of it. The first three are written by who wakes, atomically. */
+	__u64 callbacks; /* poll and select: of the files they wait for; epoll's are its instances' */
+	__u64 filtered; /* of callbacks, of what is not waited for */
+	__u64 woken;
+	__u64 futile; /* went to sleep once more in the same wait */
 };
 
 struct epoll_ctl_counters {
@@ -151,6 +157,24 @@ struct epoll_counters {
 };
 
 #define EPOLL_WORDS (sizeof(struct epoll_counters) / sizeof(__u64))
+
+/* What became of a readiness callback: the kernel's ep_poll_callback(). */
+enum callback_outcome {
+	CALLBACK_FILTERED,  /* of nothing that is registered for, or a ONESHOT has fired */
+	CALLBACK_COALESCED, /* it was queued already */
+	CALLBACK_QUEUED,    /* to be looked at by the next wait */
+	CALLBACK_UNSETTLED, /* one of these: something else was done to it at the same time */
+	CALLBACK_OUTCOMES,
+};
+
+/* The callbacks of an instance or of one registration. Written atomically. */
+struct callback_counters {
+	__u64 outcomes[CALLBACK_OUTCOMES]; /* their sum is how many there were */
+	__u64 woken;			   /* tasks, of whatever process */
+	__u64 passed_on; /* EPOLLEXCLUSIVE: woke nobody, and left it to the next one */
+};
+
+#define CALLBACK_WORDS (sizeof(struct callback_counters) / sizeof(__u64))
 
 struct accept_counters {
 	__u64 accepted;
@@ -224,7 +248,8 @@ struct wait_entry {
 	__u32 family;	   /* enum wait_family */
 	__u8 zero_timeout;
 	__u8 writes_time_left; /* ppoll, select and pselect6: to the caller's timeout */
-	__u8 reserved[2];
+	__u8 has_slept;
+	__u8 reserved;
 };
 
 /*
@@ -357,6 +382,8 @@ struct instance {
 	__u32 birth_walk; /* the last one before it was known */
 	__u32 nr_registrations;
 	__u32 is_closed; /* its last descriptor is: the row is kept for who used it */
+	__u64 scans;	 /* how often events were taken out of it */
+	struct callback_counters callbacks;
 };
 
 /* Edge deliveries of one batch that are looked at again at the next wait; more are a loss. */
@@ -494,8 +521,13 @@ struct registration {
 	__u64 spurious;
 	__u64 edge_undrained;
 	__u64 phantom;
+	/* Callbacks and calls of epoll_ctl on it; the numbers differ while there is one. */
+	__u64 begun;
+	__u64 done;
+	struct callback_counters callbacks;
 };
 
+_Static_assert(sizeof(struct instance) % 8 == 0, "no padding may leave the kernel");
 _Static_assert(sizeof(struct listener) % 8 == 0, "no padding may leave the kernel");
 _Static_assert(sizeof(struct epoll_use) % 8 == 0, "no padding may leave the kernel");
 _Static_assert(sizeof(struct description) % 8 == 0, "no padding may leave the kernel");

@@ -9,7 +9,7 @@
 struct key {
 	char name[64];
 	uint64_t value;
-	bool may_be_unlisted; /* derived, a time, or of the census */
+	bool may_be_unlisted; /* derived, a time, of the census, or the kernel's side of it */
 };
 
 typedef void visit_key(void *context, const struct key *key);
@@ -33,7 +33,7 @@ static void tell_key(const struct visit *to, bool may_be_unlisted, uint64_t valu
 
 static bool is_of_time(const struct field *field)
 {
-	return field->unit == UNIT_NS || strstr(field->key, "_ns_hist") ||
+	return field->unit == UNIT_NS || strstr(field->key, "_ns_hist") || field->needs ||
 	       !strcmp(field->key, "switches") || !strcmp(field->key, "sleeps");
 }
 
@@ -88,6 +88,7 @@ static void tell_epoll(const struct visit *to, const struct profile_epoll *epoll
 	tell_group(to, "", epoll_fields, &epoll->counters);
 	tell_key(to, false, first_reads, "first_reads");
 	tell_group(to, "undrained", undrained_fields, &epoll->undrained);
+	tell_group(to, "callbacks", callback_fields, &epoll->callbacks);
 }
 
 static void tell_process(const struct tracer *tracer, const struct profile_process *process,

@@ -9,6 +9,8 @@
 
 #include <sys/resource.h>
 
+#include "source/wakeups.h"
+
 #define WITHOUT_PRIVILEGE 77
 #define ROWS		  512
 
@@ -19,13 +21,16 @@ static const struct family *const families[] = {
 	&tables_tests,	    &accept_tests,    &io_read_tests,	    &io_write_tests,
 	&splice_tests,	    &copies_tests,    &fds_tests,	    &tasks_tests,
 	&losses_tests,	    &snapshot_tests,  &scope_tests,	    &unseen_tests,
+	&callbacks_tests,   &wakeups_tests,
 };
 
 static int go_live(void **state)
 {
-	const struct config config = {};
 	const struct probe_limits limits = { ROWS, ROWS, ROWS, 4 * ROWS };
+	struct config config = {};
+	int err;
 
+	config.wakeups = wakeups_try(&err) != 0;
 	*state = tracer_new(&config, &limits);
 	return 0;
 }

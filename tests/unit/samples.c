@@ -30,7 +30,7 @@ static void fill(struct counters *counters, uint64_t salt)
 			wait->capacity = wait->saturated = 0;
 		else
 			wait->redelivered = wait->redelivered_in = wait->idle_out =
-				wait->ignored_hangup = 0;
+				wait->ignored_hangup = wait->callbacks = wait->filtered = 0;
 	}
 	counters->copies.truncated_bytes = 13;
 	counters->accept.unseen_entries = 0;
@@ -88,6 +88,9 @@ static void add_epoll(struct profile_process *process)
 	words = (uint64_t *)&epoll->counters;
 	for (size_t i = 0; i < EPOLL_WORDS; i++)
 		words[i] = (i + 1) * 7907;
+	words = (uint64_t *)&epoll->callbacks;
+	for (size_t i = 0; i < CALLBACK_WORDS; i++)
+		words[i] = (i + 1) * 7919;
 	process->epolls = epoll;
 	process->nr_epolls = 1;
 }
@@ -210,6 +213,9 @@ void sample_empty(struct profile *out)
 void sample_full(struct profile *out)
 {
 	sample_empty(out);
+	free(out->backend_wakeups);
+	out->backend_wakeups = copy("fentry");
+	out->wakeups = WAKEUPS_ALL;
 	add_target(&out->target);
 	add_process(out);
 	add_findings(out);

@@ -148,4 +148,10 @@ static inline void assert_rests_on(const struct profile_finding *finding, const 
 	fail_msg("%s does not rest on %s", finding->id, key);
 }
 
+static inline void assert_rests_not_on(const struct profile_finding *finding, const char *key)
+{
+	for (size_t i = 0; i < finding->nr_evidence; i++)
+		assert_string_not_equal(finding->evidence[i].key, key);
+}
+
 #endif

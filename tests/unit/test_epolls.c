@@ -171,6 +171,39 @@ static void every_counter_of_an_instance_is_subtracted(void **state)
 		assert_int_equal(came[i], i + 1);
 }
 
+static void an_instance_has_the_callbacks_of_the_interval(void **state)
+{
+	struct fixture *f = *state;
+	const struct profile_epoll *epoll;
+
+	add_use(&f->last, 7, TGID, 1);
+	for (uint32_t instance = 6; instance <= 7; instance++) {
+		uint64_t *before, *after;
+
+		add_instance(&f->first, instance);
+		add_instance(&f->last, instance);
+		before = (uint64_t *)&f->first.instances[instance - 6].callbacks;
+		after = (uint64_t *)&f->last.instances[instance - 6].callbacks;
+		for (size_t i = 0; i < CALLBACK_WORDS; i++) {
+			before[i] = 1000 * instance + 3 * i;
+			after[i] = before[i] + instance + i;
+		}
+	}
+	epoll = compare(f, TGID)->epolls;
+	for (size_t i = 0; i < CALLBACK_WORDS; i++)
+		assert_int_equal(((const uint64_t *)&epoll->callbacks)[i], 7 + i);
+}
+
+static void what_made_the_callbacks_and_has_ended_told_none(void **state)
+{
+	struct fixture *f = *state;
+
+	add_use(&f->last, 7, TGID, 1);
+	add_instance(&f->first, 7);
+	f->first.instances[0].callbacks.woken = 13;
+	assert_int_equal(compare(f, TGID)->epolls->callbacks.woken, 0);
+}
+
 static void an_instance_is_told_from_others_by_instance_tgid_and_start(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +389,25 @@ static void every_count_of_a_registration_is_a_descriptors(void **state)
 	came = &compare(f, TGID)->descriptors->deliveries;
 	for (size_t i = 0; i < 9; i++)
 		assert_int_equal(came[i], i + 1);
+}
+
+static void a_registration_that_was_only_told_is_a_descriptor(void **state)
+{
+	struct fixture *f = *state;
+	const struct profile_descriptor *row;
+	__u64 *before = (__u64 *)&add_registration(&f->first, 3, 10, 0)->registration.callbacks;
+	__u64 *after = (__u64 *)&add_registration(&f->last, 3, 10, 0)->registration.callbacks;
+
+	for (size_t i = 0; i < CALLBACK_WORDS; i++) {
+		before[i] = 100;
+		after[i] = 101 + i;
+	}
+	row = compare(f, TGID)->descriptors;
+	assert_int_equal(f->profile.processes->nr_descriptors, 1);
+	assert_int_equal(row->callbacks, 1 + 2 + 3 + 4);
+	assert_int_equal(row->filtered, 1);
+	assert_int_equal(row->coalesced, 2);
+	assert_int_equal(row->woken, 5);
 }
 
 static void a_number_that_was_registered_anew_counts_from_0(void **state)
@@ -623,6 +675,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_instance_is_there_if_waits_on_it_returned_in_the_interval),
 		TEST(every_counter_of_an_instance_is_subtracted),
+		TEST(an_instance_has_the_callbacks_of_the_interval),
+		TEST(what_made_the_callbacks_and_has_ended_told_none),
 		TEST(an_instance_is_told_from_others_by_instance_tgid_and_start),
 		TEST(an_instance_has_the_registrations_that_stand_at_the_end),
 		TEST(an_instance_that_ended_has_no_registrations),
@@ -632,6 +686,7 @@ int main(void)
 		TEST(a_stuck_loop_is_shown_although_it_returned_from_nothing),
 		TEST(a_descriptor_counts_from_the_first_snapshot_on),
 		TEST(every_count_of_a_registration_is_a_descriptors),
+		TEST(a_registration_that_was_only_told_is_a_descriptor),
 		TEST(a_number_that_was_registered_anew_counts_from_0),
 		TEST(a_description_that_was_met_anew_counts_from_0),
 		TEST(a_descriptor_on_which_nothing_moved_is_left_out),

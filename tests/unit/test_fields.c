@@ -23,6 +23,7 @@ static const struct {
 	{ "delivery", delivery_fields, sizeof(struct delivery_counters) },
 	{ "epoll", epoll_fields, sizeof(struct epoll_counters) },
 	{ "undrained", undrained_fields, sizeof(struct profile_undrained) },
+	{ "callback", callback_fields, sizeof(struct callback_counters) },
 	{ "descriptor", descriptor_fields, sizeof(struct profile_descriptor) },
 };
 
@@ -122,8 +123,10 @@ static bool is_one_of(const char *key, const char *const *keys)
 static void each_family_has_the_keys_that_mean_something_to_it(void **state)
 {
 	static const char *const of_epoll[] = { "capacity", "saturated", NULL };
-	static const char *const of_others[] = { "redelivered", "redelivered_in", "idle_out",
-						 "ignored_hangup", NULL };
+	static const char *const of_others[] = { "redelivered", "redelivered_in",
+						 "idle_out",	"ignored_hangup",
+						 "callbacks",	"filtered",
+						 NULL };
 
 	(void)state;
 	for (const struct field *field = wait_fields; field->key; field++) {
@@ -133,6 +136,25 @@ static void each_family_has_the_keys_that_mean_something_to_it(void **state)
 		assert_int_equal(field_is_for(field, WAIT_POLL), !is_one_of(field->key, of_epoll));
 		assert_int_equal(field_is_for(field, WAIT_SELECT), field_is_for(field, WAIT_POLL));
 		assert_int_equal(field_is_of_watched(field), !strncmp(field->key, "watched", 7));
+	}
+}
+
+static void what_the_kernel_does_needs_the_part_that_watched_it(void **state)
+{
+	static const char *const of_wakeups[] = { "callbacks", "filtered", "woken", "futile",
+						  NULL };
+
+	(void)state;
+	for (const struct field *field = wait_fields; field->key; field++) {
+		unsigned epoll = field_needs(field, WAIT_EPOLL);
+		unsigned poll = field_needs(field, WAIT_POLL);
+
+		assert_int_equal(field->needs != 0, is_one_of(field->key, of_wakeups));
+		assert_int_equal(field_needs(field, WAIT_SELECT), poll);
+		if (!strcmp(field->key, "woken"))
+			assert_true(epoll == WAKEUPS_EPOLL && poll == WAKEUPS_POLL);
+		else
+			assert_int_equal(poll, field->needs);
 	}
 }
 
@@ -196,6 +218,7 @@ int main(void)
 		cmocka_unit_test(every_stored_counter_has_one_key),
 		cmocka_unit_test(a_stored_field_is_where_the_table_says),
 		cmocka_unit_test(each_family_has_the_keys_that_mean_something_to_it),
+		cmocka_unit_test(what_the_kernel_does_needs_the_part_that_watched_it),
 		cmocka_unit_test(every_trigger_is_read_from_its_name),
 		cmocka_unit_test(trailing_zeros_are_no_part_of_a_histogram),
 		cmocka_unit_test(what_is_added_and_subtracted_is_as_before),

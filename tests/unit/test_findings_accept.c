@@ -102,6 +102,29 @@ static void a_herd_that_goes_back_to_sleep_in_the_kernel_shows_in_its_switches(v
 	finding = the_finding(&profile, "herd");
 	assert_rests_on(finding, "epoll_wait.switches", 10400);
 	assert_rests_on(finding, "epoll_wait.sleeps", 3040);
+	assert_rests_not_on(finding, "epoll_wait.woken");
+	assert_rests_not_on(finding, "epoll_wait.futile");
+	profile_free(&profile);
+}
+
+static void a_herd_rests_on_what_the_kernel_did_where_it_was_watched(void **state)
+{
+	struct profile profile = scene();
+	const struct profile_finding *finding;
+
+	(void)state;
+	profile.wakeups = WAKEUPS_EPOLL | WAKEUPS_SLEEPS;
+	for (int i = 0; i < 4; i++) {
+		struct wait_counters *wait = &profile.processes[i].counters.waits[WAIT_EPOLL];
+
+		add_worker(&profile, 750, 760);
+		wait->switches = 2600;
+		wait->woken = 2590 + i;
+		wait->futile = 1830 + i;
+	}
+	finding = the_finding(&profile, "herd");
+	assert_rests_on(finding, "epoll_wait.woken", 4 * 2590 + 6);
+	assert_rests_on(finding, "epoll_wait.futile", 4 * 1830 + 6);
 	profile_free(&profile);
 }
 
@@ -430,6 +453,7 @@ int main(void)
 		cmocka_unit_test(exclusive_workers_are_no_herd),
 		cmocka_unit_test(
 			a_herd_that_goes_back_to_sleep_in_the_kernel_shows_in_its_switches),
+		cmocka_unit_test(a_herd_rests_on_what_the_kernel_did_where_it_was_watched),
 		cmocka_unit_test(two_processes_that_race_are_a_herd),
 		cmocka_unit_test(one_process_may_switch_in_its_waits_for_other_reasons),
 		cmocka_unit_test(workers_on_poll_are_a_herd_as_well),

@@ -49,6 +49,27 @@ static void writable_all_the_time_and_not_written_to_is_idle_write_interest(void
 	profile_free(&spin.profile);
 }
 
+/* Told once and reported ever since. */
+static void idle_writes_rest_on_the_callbacks_where_they_were_watched(void **state)
+{
+	(void)state;
+	for (int is_watched = 0; is_watched < 2; is_watched++) {
+		struct spin spin = spin_of(NR);
+		const struct profile_finding *finding;
+
+		spin.profile.wakeups = is_watched ? WAKEUPS_CALLBACKS : WAKEUPS_POLL;
+		spin.epoll->counters.idle_out = spin.descriptor->idle_out = NR - 1;
+		spin.epoll->callbacks.outcomes[CALLBACK_QUEUED] = 1;
+		spin.epoll->callbacks.outcomes[CALLBACK_FILTERED] = 12;
+		finding = the_finding(&spin.profile, "idle-write-interest");
+		if (is_watched)
+			assert_rests_on(finding, "epolls.callbacks.calls", 13);
+		else
+			assert_rests_not_on(finding, "epolls.callbacks.calls");
+		profile_free(&spin.profile);
+	}
+}
+
 static void where_several_are_idle_the_instance_is_named(void **state)
 {
 	struct spin spin = spin_of(NR);
@@ -295,6 +316,25 @@ static void threads_woken_to_find_nothing_share_an_instance(void **state)
 	profile_free(&spin.profile);
 }
 
+static void sharing_rests_on_what_the_kernel_did_where_it_was_watched(void **state)
+{
+	struct spin spin = shared(3000);
+	const struct profile_finding *finding;
+
+	(void)state;
+	spin.profile.wakeups = WAKEUPS_ALL;
+	spin.process->counters.waits[WAIT_EPOLL].switches = 4000;
+	spin.process->counters.waits[WAIT_EPOLL].woken = 3989;
+	spin.process->counters.waits[WAIT_EPOLL].futile = 997;
+	spin.epoll->callbacks.outcomes[CALLBACK_QUEUED] = 2903;
+	spin.epoll->callbacks.outcomes[CALLBACK_COALESCED] = 101;
+	finding = the_finding(&spin.profile, "shared-level-epoll");
+	assert_rests_on(finding, "epolls.callbacks.calls", 3004);
+	assert_rests_on(finding, "epoll_wait.woken", 3989);
+	assert_rests_on(finding, "epoll_wait.futile", 997);
+	profile_free(&spin.profile);
+}
+
 static void told_twice_by_sharing_is_not_ignored_readiness(void **state)
 {
 	struct spin spin = shared(NR);
@@ -388,6 +428,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writable_all_the_time_and_not_written_to_is_idle_write_interest),
+		cmocka_unit_test(idle_writes_rest_on_the_callbacks_where_they_were_watched),
 		cmocka_unit_test(where_several_are_idle_the_instance_is_named),
 		cmocka_unit_test(which_descriptors_it_was_may_not_be_known),
 		cmocka_unit_test(a_registration_renewed_for_nothing_is_idle_write_interest),
@@ -405,6 +446,7 @@ int main(void)
 		cmocka_unit_test(a_small_batch_that_a_spin_fills_is_not_saturated),
 		cmocka_unit_test(threads_that_read_what_another_has_read_share_an_instance),
 		cmocka_unit_test(threads_woken_to_find_nothing_share_an_instance),
+		cmocka_unit_test(sharing_rests_on_what_the_kernel_did_where_it_was_watched),
 		cmocka_unit_test(told_twice_by_sharing_is_not_ignored_readiness),
 		cmocka_unit_test(what_no_thread_of_many_ever_reads_is_ignored_readiness),
 		cmocka_unit_test(threads_that_seldom_meet_may_share),

@@ -156,6 +156,14 @@ static void the_busiest_descriptors_are_shown_by_live_commands(void **state)
 	assert_int_equal(taken("run --fds=7 -- true").nr_descriptors, 7);
 }
 
+static void the_kernel_is_watched_if_asked_for(void **state)
+{
+	(void)state;
+	assert_false(taken("attach -a").wakeups);
+	assert_true(taken("attach -a --wakeups").wakeups);
+	assert_true(taken("run --wakeups -- true").wakeups);
+}
+
 static uint64_t bit_of(const char *id)
 {
 	return 1ULL << (finding_kind_of(id) - finding_kinds);
@@ -301,6 +309,7 @@ static void wrong_use_is_refused_in_one_sentence(void **state)
 		{ "attach -a --fail-on herd,hird", "no finding 'hird'" },
 		{ "report --fail-on Problem x", "no finding 'Problem'" },
 		{ "report --fds x", "'--fds' is no option" },
+		{ "report --wakeups x", "'--wakeups' is no option" },
 		{ "compare --fail-on hint", "'--fail-on' is no option" },
 		{ "run", "run what" },
 		{ "run -o x", "run what" },
@@ -397,6 +406,7 @@ int main(void)
 		cmocka_unit_test(interval_count_and_duration_are_seconds),
 		cmocka_unit_test(what_to_print_is_taken_by_all_that_report),
 		cmocka_unit_test(the_busiest_descriptors_are_shown_by_live_commands),
+		cmocka_unit_test(the_kernel_is_watched_if_asked_for),
 		cmocka_unit_test(what_to_fail_on_is_a_severity_or_ids),
 		cmocka_unit_test(the_command_keeps_its_own_options),
 		cmocka_unit_test(report_takes_one_file),

@@ -264,6 +264,30 @@ static void every_counter_comes_back(void **state)
 	profile_free(&profile);
 }
 
+/* Each part of the kernel's side has keys of its own. */
+static void what_was_not_watched_stays_left_out(void **state)
+{
+	(void)state;
+	for (unsigned parts = 0; parts <= WAKEUPS_ALL; parts++) {
+		struct profile profile, again;
+		char *text;
+
+		sample_full(&profile);
+		profile.wakeups = parts;
+		assert_round_trip(&profile);
+		text = sample_json(&profile);
+		read_text(&again, text);
+		assert_int_equal(again.wakeups, parts);
+		assert_int_equal(again.processes->nr_inexact, profile.processes->nr_inexact);
+		assert_int_equal(strstr(text, "\"futile\"") != NULL, (parts & WAKEUPS_SLEEPS) != 0);
+		assert_int_equal(strstr(text, "\"passed_on\"") != NULL,
+				 (parts & WAKEUPS_CALLBACKS) != 0);
+		free(text);
+		profile_free(&again);
+		profile_free(&profile);
+	}
+}
+
 static void what_instances_told_comes_back(void **state)
 {
 	struct profile profile, again;
@@ -276,6 +300,9 @@ static void what_instances_told_comes_back(void **state)
 	assert_int_equal(again.processes->nr_epolls, 1);
 	assert_memory_equal(&again.processes->epolls->counters,
 			    &profile.processes->epolls->counters, sizeof(struct epoll_counters));
+	assert_memory_equal(&again.processes->epolls->callbacks,
+			    &profile.processes->epolls->callbacks,
+			    sizeof(struct callback_counters));
 	assert_int_equal(again.processes->nr_descriptors, 2);
 	assert_int_equal(again.processes->nr_shown_descriptors, 2);
 	assert_int_equal(again.nr_findings, profile.nr_findings);
@@ -864,6 +891,7 @@ int main(void)
 		cmocka_unit_test(an_empty_profile_comes_back_to_the_byte),
 		cmocka_unit_test(what_is_not_known_stays_unknown),
 		cmocka_unit_test(every_counter_comes_back),
+		cmocka_unit_test(what_was_not_watched_stays_left_out),
 		cmocka_unit_test(what_instances_told_comes_back),
 		cmocka_unit_test(a_profile_of_the_version_before_is_read),
 		cmocka_unit_test(evidence_comes_back_to_the_digit),

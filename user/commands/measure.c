@@ -22,6 +22,7 @@ void measure_watch(struct watch *watch, const struct options *options)
 		.interval_ns = options->interval_ns,
 		.nr_intervals = options->nr_intervals,
 		.duration_ns = options->duration_ns,
+		.wakeups = options->wakeups,
 		.per_thread = options->per_thread,
 		.nr_descriptors = options->nr_descriptors,
 		.limits = {

@@ -18,6 +18,7 @@ struct ability {
 	enum backend backend;	   /* that `attach` chooses */
 	bool sees_registrations;   /* struct eventpoll tells how many */
 	bool sees_io_uring;	   /* its requests are counted as unseen */
+	unsigned wakeups;	   /* enum wakeups_part: inside the kernel, if asked for */
 };
 
 /* True if `attach` would measure anything. */

@@ -25,6 +25,15 @@ uint64_t epoll_ctl_calls(const struct epoll_ctl_counters *ctl)
 	return ctl->add + ctl->mod + ctl->del + ctl->failed;
 }
 
+uint64_t callback_calls(const struct callback_counters *callbacks)
+{
+	uint64_t calls = 0;
+
+	for (int outcome = 0; outcome < CALLBACK_OUTCOMES; outcome++)
+		calls += callbacks->outcomes[outcome];
+	return calls;
+}
+
 uint64_t io_calls(const struct io_counters *io)
 {
 	return io->moved + io->end + io->again + io->interrupted + io->failed;

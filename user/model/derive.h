@@ -12,6 +12,7 @@ uint64_t wait_wakeups(const struct wait_counters *wait);
 uint64_t wait_calls(const struct wait_counters *wait);
 uint64_t accept_calls(const struct accept_counters *accept);
 uint64_t epoll_ctl_calls(const struct epoll_ctl_counters *ctl);
+uint64_t callback_calls(const struct callback_counters *callbacks);
 uint64_t io_calls(const struct io_counters *io);
 
 uint64_t control_bytes(const struct counters *counters);

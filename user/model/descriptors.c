@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/pair_map.h"
 #include "model/address.h"
+#include "model/derive.h"
 
 bool registration_is_undrained(const struct snapshot_registration *row)
 {
@@ -59,6 +60,16 @@ static int map_tgids(struct pair_map *map, const struct profile *profile)
 	return err;
 }
 
+static void compare_callbacks(struct profile_descriptor *row,
+			      const struct callback_counters *before,
+			      const struct callback_counters *after)
+{
+	row->callbacks = callback_calls(after) - callback_calls(before);
+	row->filtered = after->outcomes[CALLBACK_FILTERED] - before->outcomes[CALLBACK_FILTERED];
+	row->coalesced = after->outcomes[CALLBACK_COALESCED] - before->outcomes[CALLBACK_COALESCED];
+	row->woken = after->woken - before->woken;
+}
+
 static void compare_registration(struct profile_descriptor *row, const struct registration *before,
 				 const struct registration *after)
 {
@@ -80,6 +91,7 @@ static void compare_registration(struct profile_descriptor *row, const struct re
 	row->spurious = after->spurious - before->spurious;
 	row->edge_undrained = after->edge_undrained - before->edge_undrained;
 	row->phantom = after->phantom - before->phantom;
+	compare_callbacks(row, &before->callbacks, &after->callbacks);
 }
 
 /* A description that was lost sight of and met again began to count anew. */
@@ -124,7 +136,7 @@ static void compare_row(struct profile_descriptor *row, const struct snapshot_re
 static bool is_worth_a_row(const struct profile_descriptor *row)
 {
 	return row->deliveries || row->spurious || row->edge_undrained || row->reads ||
-	       row->read_bytes || row->write_bytes || row->unread_bytes;
+	       row->read_bytes || row->write_bytes || row->unread_bytes || row->callbacks;
 }
 
 /* Only the row of a listener knows the path of a Unix socket. */

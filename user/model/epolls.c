@@ -19,6 +19,7 @@ struct movement {
 struct standing {
 	struct trigger_counters registrations;
 	struct profile_undrained undrained;
+	struct callback_counters callbacks; /* in the interval */
 };
 
 struct comparison {
@@ -60,6 +61,28 @@ static void add_undrained(struct profile_undrained *sum, const struct snapshot_r
 		sum->longest_ns = ns;
 }
 
+static void subtract_callbacks(struct callback_counters *to, const struct callback_counters *from)
+{
+	const uint64_t *in = (const uint64_t *)from;
+	uint64_t *out = (uint64_t *)to;
+
+	for (size_t i = 0; i < CALLBACK_WORDS; i++)
+		out[i] -= in[i];
+}
+
+/* What an instance was told before the interval; it may have ended before the last snapshot. */
+static void leave_out_earlier(struct comparison *comparison, const struct snapshot *first)
+{
+	for (size_t i = 0; i < first->nr_instances; i++) {
+		const struct snapshot_instance *before = &first->instances[i];
+		size_t at = pair_map_find(&comparison->by_instance, before->instance, 0);
+
+		if (at != PAIR_MAP_NONE)
+			subtract_callbacks(&comparison->standings[at].callbacks,
+					   &before->callbacks);
+	}
+}
+
 static int look_at_instances(struct comparison *comparison, const struct snapshot *last)
 {
 	int err = 0;
@@ -69,6 +92,7 @@ static int look_at_instances(struct comparison *comparison, const struct snapsho
 		return -ENOMEM;
 	for (size_t i = 0; i < last->nr_instances && !err; i++) {
 		comparison->standings[i].registrations = last->instances[i].registrations;
+		comparison->standings[i].callbacks = last->instances[i].callbacks;
 		err = pair_map_add(&comparison->by_instance, last->instances[i].instance, 0, i);
 	}
 	for (size_t i = 0; i < last->nr_registrations && !err; i++) {
@@ -201,6 +225,7 @@ static int add_use(struct comparison *comparison, const struct movement *movemen
 	epoll->threads = after->threads;
 	epoll->registrations = standing->registrations;
 	epoll->undrained = standing->undrained;
+	epoll->callbacks = standing->callbacks;
 	epoll->counters = after->counters;
 	subtract(&epoll->counters, &movement->before->counters);
 	return add_sharers(epoll, after->tgid, run, nr);
@@ -281,6 +306,7 @@ static const struct {
 	{ LOSS_INSTANCES, "the table of epoll instances was full" },
 	{ LOSS_REGISTRATIONS, "the table of registrations was full, or unlike the kernel's" },
 	{ LOSS_DESCRIPTIONS, "the table of open file descriptions was full" },
+	{ LOSS_CALLBACKS, "the end of some readiness callbacks was not seen" },
 };
 
 static int mark_deliveries(struct profile_process *process, const char *reason)
@@ -325,6 +351,8 @@ int epolls_compare(struct profile *profile, const struct snapshot *first,
 
 	if (!err)
 		err = look_at_instances(&comparison, last);
+	if (!err)
+		leave_out_earlier(&comparison, first);
 	if (!err)
 		err = look_at_uses(&comparison, first, last);
 	if (!err)

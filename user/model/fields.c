@@ -91,6 +91,11 @@ static uint64_t derive_listener_accepted(const void *group)
 	return hist_total(listener->queue_depth_hist, HIST_INT_BUCKETS);
 }
 
+static uint64_t derive_callback_calls(const void *group)
+{
+	return callback_calls(group);
+}
+
 static uint64_t derive_control(const void *group)
 {
 	return control_bytes(group);
@@ -121,6 +126,11 @@ static uint64_t derive_zero_copy(const void *group)
 		.key = key_, .help = help_, .unit = unit_, .offset = offsetof(type, member) \
 	}
 #define STORED(type, member, unit_, help_) STORED_AS(#member, type, member, unit_, help_)
+#define STORED_WITH(needs_, key_, type, member, help_)                                            \
+	{                                                                                         \
+		.key = key_, .help = help_, .unit = UNIT_COUNT, .offset = offsetof(type, member), \
+		.needs = needs_                                                                   \
+	}
 #define HIST(type, member, help_)                                         \
 	{                                                                 \
 		.key = #member, .help = help_, .unit = UNIT_HIST,         \
@@ -165,6 +175,14 @@ const struct field wait_fields[] = {
 	HIST(WAIT, busy_ns_hist, "distribution of busy_ns"),
 	STORED(WAIT, in_bytes, UNIT_BYTES, "control data copied into the kernel"),
 	STORED(WAIT, out_bytes, UNIT_BYTES, "control data copied out of it"),
+	STORED_WITH(WAKEUPS_POLL, "callbacks", WAIT, callbacks,
+		    "poll, select: times a watched file told the waiting thread"),
+	STORED_WITH(WAKEUPS_POLL, "filtered", WAIT, filtered,
+		    "of callbacks, of nothing that was waited for"),
+	STORED_WITH(WAKEUPS_EPOLL | WAKEUPS_POLL, "woken", WAIT, woken,
+		    "times the waiting thread was asleep, and woken to look"),
+	STORED_WITH(WAKEUPS_SLEEPS, "futile", WAIT, futile,
+		    "woken, found nothing and went to sleep again, without a return"),
 	{},
 };
 
@@ -309,6 +327,28 @@ const struct field undrained_fields[] = {
 	{},
 };
 
+#define CALLBACK struct callback_counters
+#define OUTCOME(key_, outcome_, help_) \
+	STORED_WITH(WAKEUPS_CALLBACKS, key_, CALLBACK, outcomes[CALLBACK_##outcome_], help_)
+
+const struct field callback_fields[] = {
+	{
+		.key = "calls",
+		.help = "of every outcome below",
+		.unit = UNIT_COUNT,
+		.derive = derive_callback_calls,
+		.needs = WAKEUPS_CALLBACKS,
+	},
+	OUTCOME("filtered", FILTERED, "of nothing that is registered for, or a ONESHOT has fired"),
+	OUTCOME("coalesced", COALESCED, "of what was queued already"),
+	OUTCOME("queued", QUEUED, "to be looked at by the next wait"),
+	OUTCOME("unsettled", UNSETTLED, "one of these, while something else was done to it"),
+	STORED_WITH(WAKEUPS_EPOLL, "woken", CALLBACK, woken, "tasks woken, of whatever process"),
+	STORED_WITH(WAKEUPS_CALLBACKS, "passed_on", CALLBACK, passed_on,
+		    "EPOLLEXCLUSIVE: woke nobody, and left it to the next waiter"),
+	{},
+};
+
 #define DESCRIPTOR struct profile_descriptor
 const struct field descriptor_fields[] = {
 	STORED(DESCRIPTOR, deliveries, UNIT_COUNT, "times a wait reported it"),
@@ -325,6 +365,11 @@ const struct field descriptor_fields[] = {
 	STORED(DESCRIPTOR, write_bytes, UNIT_BYTES, "written, by whatever number"),
 	STORED(DESCRIPTOR, unread_bytes, UNIT_BYTES, "standing on an undrained edge at the end"),
 	STORED(DESCRIPTOR, undrained_ns, UNIT_NS, "for how long"),
+	STORED_WITH(WAKEUPS_CALLBACKS, "callbacks", DESCRIPTOR, callbacks,
+		    "calls, as in epolls.callbacks"),
+	STORED_WITH(WAKEUPS_CALLBACKS, "filtered", DESCRIPTOR, filtered, "of them"),
+	STORED_WITH(WAKEUPS_CALLBACKS, "coalesced", DESCRIPTOR, coalesced, "of them"),
+	STORED_WITH(WAKEUPS_EPOLL, "woken", DESCRIPTOR, woken, "tasks woken by them"),
 	{},
 };
 
@@ -352,6 +397,8 @@ bool field_is_for(const struct field *field, enum wait_family family)
 {
 	if (field->derive)
 		return true;
+	if (field->needs == WAKEUPS_POLL)
+		return family != WAIT_EPOLL;
 	switch (field->offset) {
 	case offsetof(struct wait_counters, capacity):
 	case offsetof(struct wait_counters, saturated):
@@ -363,6 +410,11 @@ bool field_is_for(const struct field *field, enum wait_family family)
 		return family != WAIT_EPOLL;
 	}
 	return true;
+}
+
+unsigned field_needs(const struct field *field, enum wait_family family)
+{
+	return field->needs & ~(family == WAIT_EPOLL ? WAKEUPS_POLL : WAKEUPS_EPOLL);
 }
 
 bool field_is_of_watched(const struct field *field)

@@ -28,6 +28,7 @@ struct field {
 	size_t buckets; /* UNIT_HIST */
 	/* Derived, if not NULL: nothing is stored and offset means nothing. */
 	uint64_t (*derive)(const void *group);
+	unsigned needs; /* enum wakeups_part without which it is left out; 0: always there */
 };
 
 /* A group of the profile: an array of fields, ended by one without a key. */
@@ -45,6 +46,7 @@ extern const struct field trigger_fields[];    /* struct trigger_counters */
 extern const struct field delivery_fields[];   /* struct delivery_counters */
 extern const struct field epoll_fields[];      /* struct epoll_counters */
 extern const struct field undrained_fields[];  /* struct profile_undrained */
+extern const struct field callback_fields[];   /* struct callback_counters */
 extern const struct field descriptor_fields[]; /* struct profile_descriptor */
 
 /* Names of the groups and kinds, by enum wait_family, io_family and fd_kind. */
@@ -65,9 +67,11 @@ const uint64_t *field_hist(const struct field *field, const void *group);
 
 /*
  * Does a wait of @family have it? maxevents has no counterpart in poll and
- * select, and what epoll delivered in vain is told instance by instance.
+ * select, and what epoll delivered in vain or was told is told instance by instance.
  */
 bool field_is_for(const struct field *field, enum wait_family family);
+/* What of field->needs it takes for a wait of @family. */
+unsigned field_needs(const struct field *field, enum wait_family family);
 /* watched and its histogram: left out where the kernel does not tell. */
 bool field_is_of_watched(const struct field *field);
 

@@ -153,6 +153,8 @@ void switches_add(struct switches *waits, const struct profile_process *process)
 	for (int family = 0; family < WAIT_FAMILIES; family++) {
 		waits[family].switches += process->counters.waits[family].switches;
 		waits[family].sleeps += process->counters.waits[family].sleeps;
+		waits[family].woken += process->counters.waits[family].woken;
+		waits[family].futile += process->counters.waits[family].futile;
 	}
 }
 
@@ -165,6 +167,18 @@ uint64_t switches_in_vain(const struct switches *waits)
 	return sum;
 }
 
+/* Where the kernel was watched, it tells what context switches only bound. */
+static void rests_on_wakeups(struct search *search, const struct switches *waits,
+			     enum wait_family family)
+{
+	unsigned part = family == WAIT_EPOLL ? WAKEUPS_EPOLL : WAKEUPS_POLL;
+
+	if (search->profile->wakeups & part)
+		finding_rests_on(search, waits->woken, "%s.woken", wait_names[family]);
+	if (search->profile->wakeups & WAKEUPS_SLEEPS)
+		finding_rests_on(search, waits->futile, "%s.futile", wait_names[family]);
+}
+
 void finding_rests_on_switches(struct search *search, const struct switches *waits)
 {
 	for (int family = 0; family < WAIT_FAMILIES; family++) {
@@ -172,6 +186,7 @@ void finding_rests_on_switches(struct search *search, const struct switches *wai
 			continue;
 		finding_rests_on(search, waits[family].switches, "%s.switches", wait_names[family]);
 		finding_rests_on(search, waits[family].sleeps, "%s.sleeps", wait_names[family]);
+		rests_on_wakeups(search, &waits[family], family);
 	}
 }
 

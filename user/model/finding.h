@@ -52,6 +52,9 @@ static inline uint64_t less(uint64_t a, uint64_t b)
 struct switches {
 	uint64_t switches;
 	uint64_t sleeps; /* calls that made any */
+	/* The kernel's side, where it was watched. */
+	uint64_t woken;
+	uint64_t futile;
 };
 
 /* Adds those of @process to an array by family. */

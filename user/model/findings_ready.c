@@ -235,6 +235,20 @@ void look_for_ignored_hangup(struct search *search)
 
 /* ---- idle-write-interest ---- */
 
+/* Readiness that lasts is told once; all the further reports come of asking. */
+static void rests_on_callbacks(struct search *search, const struct place *place)
+{
+	const struct wait_counters *wait = &place->process->counters.waits[place->family];
+	unsigned wakeups = search->profile->wakeups;
+
+	if (place->epoll && wakeups & WAKEUPS_CALLBACKS)
+		finding_rests_on(search, callback_calls(&place->epoll->callbacks),
+				 "epolls.callbacks.calls");
+	if (!place->epoll && wakeups & WAKEUPS_POLL)
+		finding_rests_on(search, wait->callbacks, "%s.callbacks",
+				 wait_names[place->family]);
+}
+
 static void find_idle_write(struct search *search, const struct place *place)
 {
 	static const struct symptom symptom = {
@@ -246,6 +260,7 @@ static void find_idle_write(struct search *search, const struct place *place)
 
 	if (!is_spin(search, place, idle) || !begin(search, place, &symptom, place->idle_out))
 		return;
+	rests_on_callbacks(search, place);
 	say_how_often(search, "was reported", idle);
 	finding_says(search, ", and nothing was written since the time before.");
 	finding_advises(search, "Ask to be told of writability only while there is something left "

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* Several who wait on one epoll instance. */
 #include "base/units.h"
+#include "model/derive.h"
 #include "model/finding.h"
 
 #define SHARED_LEAST 50
@@ -19,6 +20,7 @@ struct sharing {
 	uint64_t spurious;
 	uint64_t redelivered;
 	uint64_t again;
+	uint64_t told; /* callbacks of the instance */
 	struct switches waits[WAIT_FAMILIES];
 };
 
@@ -39,6 +41,7 @@ static void add_user(struct sharing *sharing, const struct profile_process *proc
 	if (!sharing->first) {
 		sharing->first = process;
 		sharing->epoll = epoll;
+		sharing->told = callback_calls(&epoll->callbacks);
 	}
 	sharing->users += epoll->threads;
 	sharing->level += less(by->level, by->oneshot);
@@ -86,6 +89,8 @@ static void find_sharing(struct search *search, const struct sharing *sharing)
 	finding_rests_on(search, sharing->spurious, "epolls.spurious");
 	finding_rests_on(search, sharing->redelivered, "epolls.redelivered_in");
 	finding_rests_on(search, sharing->again, "io.read.again");
+	if (search->profile->wakeups & WAKEUPS_CALLBACKS)
+		finding_rests_on(search, sharing->told, "epolls.callbacks.calls");
 	finding_rests_on_switches(search, sharing->waits);
 	finding_says(search,
 		     "%llu threads wait on one level-triggered epoll instance (fd %llu): of %s "

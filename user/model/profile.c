@@ -21,6 +21,7 @@ static const char *const loss_names[LOSSES] = {
 	[LOSS_INSTANCES] = "instances",
 	[LOSS_REGISTRATIONS] = "registrations",
 	[LOSS_DESCRIPTIONS] = "descriptions",
+	[LOSS_CALLBACKS] = "callbacks",
 	[LOSS_PROGRAMS_SKIPPED] = "programs_skipped",
 };
 

@@ -16,6 +16,15 @@
 
 #define PROFILE_SCHEMA 1
 
+/* What was watched inside the kernel; each part has keys that are left out without it. */
+enum wakeups_part {
+	WAKEUPS_CALLBACKS = 1 << 0, /* what became of the readiness that epoll was told of */
+	WAKEUPS_EPOLL = 1 << 1,	    /* whom epoll woke */
+	WAKEUPS_POLL = 1 << 2,	    /* the same for poll and select, and of what they were told */
+	WAKEUPS_SLEEPS = 1 << 3,    /* who slept on */
+	WAKEUPS_ALL = (1 << 4) - 1,
+};
+
 struct profile_host {
 	char *kernel;
 	char *arch;
@@ -92,6 +101,7 @@ struct profile_epoll {
 	size_t nr_shared_with;
 	struct trigger_counters registrations; /* of the instance, at the end */
 	struct profile_undrained undrained;    /* of the instance, at the end */
+	struct callback_counters callbacks;    /* of the instance, in the interval */
 	struct epoll_counters counters;
 };
 
@@ -116,6 +126,10 @@ struct profile_descriptor {
 	uint64_t spurious;
 	uint64_t edge_undrained;
 	uint64_t phantom;
+	uint64_t callbacks;
+	uint64_t filtered;
+	uint64_t coalesced;
+	uint64_t woken;
 	uint64_t
 		reads; /* calls that moved something; of the open file description, like the bytes */
 	uint64_t read_bytes;
@@ -189,6 +203,7 @@ struct profile {
 	struct profile_host host;
 	char *backend_syscalls;
 	char *backend_wakeups;
+	unsigned wakeups; /* enum wakeups_part */
 	struct profile_target target;
 	int64_t start; /* seconds since the epoch */
 	uint64_t duration_ns;

@@ -50,6 +50,7 @@ struct snapshot_listener {
 struct snapshot_instance {
 	uint32_t instance; /* names it in every snapshot of the same observer */
 	struct trigger_counters registrations;
+	struct callback_counters callbacks;
 };
 
 /*

@@ -242,6 +242,7 @@ int decode_profile(struct profile *out, const json_t *document, const char *name
 		err = read_shortfalls(&d, document, out);
 	if (!err)
 		err = read_processes(&d, document, out);
+	out->wakeups = d.wakeups;
 	if (!err)
 		err = decode_findings(&d, document, out);
 	if (err)

@@ -58,6 +58,8 @@ static int read_epoll(struct decoder *d, const json_t *object, struct profile_ep
 		err = decode_fields(d, object, epoll_fields, &epoll->counters);
 	if (!err)
 		err = decode_group(d, object, "undrained", undrained_fields, &epoll->undrained);
+	if (!err)
+		err = decode_group(d, object, "callbacks", callback_fields, &epoll->callbacks);
 	return err;
 }
 

@@ -62,15 +62,19 @@ static int read_hist(const struct decoder *d, const json_t *array, const struct 
 	return 0;
 }
 
-int decode_field(struct decoder *d, const json_t *object, const struct field *field, void *group)
+int decode_field(struct decoder *d, const json_t *object, const struct field *field, unsigned needs,
+		 void *group)
 {
 	uint64_t *stored = (uint64_t *)((char *)group + field->offset);
 	const json_t *value = json_object_get(object, field->key);
 
 	if (field->derive)
 		return 0;
+	if (!value && needs & ~d->wakeups)
+		return 0; /* nor was it measured */
 	if (!value)
 		return mark_left_out(d, field->key);
+	d->wakeups |= needs;
 	if (field->unit == UNIT_HIST)
 		return read_hist(d, value, field, stored);
 	return decoder_get_count(d, object, field->key, most_of(field->unit), stored);
@@ -111,7 +115,7 @@ int decode_fields(struct decoder *d, const json_t *object, const struct field *f
 	int err = 0;
 
 	for (const struct field *field = fields; field->key && !err; field++)
-		err = decode_field(d, object, field, group);
+		err = decode_field(d, object, field, field->needs, group);
 	return err ? err : decode_check(d, object, fields, group);
 }
 

@@ -10,8 +10,12 @@
 #include "model/fields.h"
 #include "source/decoder.h"
 
-/* One stored field; a derived one is left for decode_check(). */
-int decode_field(struct decoder *d, const json_t *object, const struct field *field, void *group);
+/*
+ * One stored field; a derived one is left for decode_check(). @needs: that of
+ * enum wakeups_part without which it was not measured.
+ */
+int decode_field(struct decoder *d, const json_t *object, const struct field *field, unsigned needs,
+		 void *group);
 
 /* What the document says of sums must be the sums. */
 int decode_check(const struct decoder *d, const json_t *object, const struct field *fields,

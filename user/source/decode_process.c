@@ -31,7 +31,7 @@ static int read_wait_fields(struct decoder *d, const json_t *object, enum wait_f
 
 	for (const struct field *field = wait_fields; field->key && !err; field++) {
 		if (!is_without(family, field, object))
-			err = decode_field(d, object, field, wait);
+			err = decode_field(d, object, field, field_needs(field, family), wait);
 	}
 	if (!err && wait->ready_hist[0])
 		err = decoder_refuse(d, "ready_hist", "counts wakeups with nothing ready");
@@ -63,7 +63,7 @@ static int read_io_kind(struct decoder *d, const json_t *object, struct io_count
 	int err = decoder_get_count(d, object, "calls", MAX_COUNT, &calls);
 
 	for (const struct field *field = io_fields; field->key && !err; field++)
-		err = decode_field(d, object, field, io);
+		err = decode_field(d, object, field, field->needs, io);
 	if (err)
 		return err;
 	others = io_calls(io);

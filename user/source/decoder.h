@@ -27,6 +27,7 @@ struct decoder {
 	/* decode_process(): what is marked where a key was left out */
 	struct profile_process *process;
 	size_t process_path; /* length of its part of @path */
+	unsigned wakeups;    /* enum wakeups_part of which a key was there */
 };
 
 /* Says what is wrong with @key here; -EBADMSG. */

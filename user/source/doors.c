@@ -9,9 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <linux/bpf.h>
 #include <linux/membarrier.h>
-#include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
@@ -20,6 +18,7 @@
 #include "base/err.h"
 #include "fdscope.skel.h"
 #include "source/keeper.h"
+#include "source/trampoline.h"
 
 /* arch/x86/include/asm/syscall_wrapper.h */
 #define OPENER(name)	  { "__x64_sys_" #name, true },
@@ -96,34 +95,6 @@ static bool has_untyped(const struct functions *functions)
 	return found;
 }
 
-/*
- * Attaches a program to the end of the function @id, and takes it off again. All
- * it does is to look at the function's argument, for which types are missing in
- * some kernels (5.10: struct pt_regs is but declared there).
- */
-static int try_trampoline(uint32_t id)
-{
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
-		    .attach_btf_id = id);
-	static const struct bpf_insn look[] = {
-		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "GPL", look, 3, &opts);
-	int link, err = 0;
-
-	if (program < 0)
-		return errno == EACCES ? -EOPNOTSUPP : -errno;
-	link = bpf_raw_tracepoint_open(NULL, program);
-	if (link < 0)
-		err = -errno;
-	else
-		close(link);
-	close(program);
-	return err;
-}
-
 #define PREEMPT_MODE "/sys/kernel/debug/sched/preempt" /* "none voluntary (full) lazy" */
 
 /*
@@ -155,7 +126,7 @@ static int try_fentry(const struct btf *btf, struct functions *functions)
 	find_functions(btf, functions);
 	if (!functions->ids[0] || has_untyped(functions))
 		return -ENOENT;
-	return try_trampoline(functions->ids[0]);
+	return trampoline_try(functions->ids[0], true);
 }
 
 static bool has(const struct btf *btf, const char *name, uint32_t kind)

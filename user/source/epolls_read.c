@@ -31,6 +31,8 @@ static int read_instances(const struct epolls *epolls, struct snapshot *out)
 		err = epolls_add_instance(out, instance_number(epolls, row));
 		if (err)
 			return err;
+		out->instances[out->nr_instances - 1].callbacks =
+			instance_at(epolls, row)->callbacks;
 		epolls->places[row] = out->nr_instances;
 	}
 	return 0;

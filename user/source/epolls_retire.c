@@ -222,6 +222,9 @@ static int archive_instance(struct epolls *epolls, uint32_t row, struct leaving 
 	int err = epolls_add_instance(archive, instance_number(epolls, row));
 
 	leaving->leaves = !err;
+	if (!err)
+		archive->instances[archive->nr_instances - 1].callbacks =
+			instance_at(epolls, row)->callbacks;
 	if (!err && !instance_at(epolls, row)->is_closed)
 		archive->instances[archive->nr_instances - 1].registrations =
 			leaving->registrations;

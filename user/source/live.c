@@ -212,7 +212,8 @@ static int describe(const struct live *live, struct profile *out)
 	out->host.arch = strdup(uts.machine);
 	out->host.cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	out->backend_syscalls = strdup(backend_name(probes_backend(live->probes)));
-	out->backend_wakeups = strdup("none");
+	out->wakeups = probes_wakeups(live->probes);
+	out->backend_wakeups = strdup(out->wakeups ? "fentry" : "none");
 	out->start = live->start;
 	if (!out->version || !out->host.kernel || !out->host.arch || !out->backend_syscalls ||
 	    !out->backend_wakeups)
@@ -323,6 +324,7 @@ static int open_probes(struct live *live)
 		.match_comm = watch->comm != NULL,
 		.held_tgid = live->child.pid,
 		.own_tgid = getpid(),
+		.wakeups = watch->wakeups,
 	};
 	int cgroup_fd = -1, err;
 

@@ -17,12 +17,14 @@
 #include "fdscope.skel.h"
 #include "source/doors.h"
 #include "source/epolls.h"
+#include "source/wakeups.h"
 
 struct probes {
 	struct fdscope_bpf *skel;
 	struct ring_buffer *ended;
 	struct epolls *epolls;
 	enum backend backend;
+	struct wakeups *wakeups;
 	struct thread *rows; /* the map threads, shared with the kernel */
 	uint32_t nr_rows;
 	void (*on_end)(void *context, const struct process_end *end);
@@ -130,10 +132,18 @@ static int try_load(struct probes *probes, const struct config *config,
 	probes->nr_rows = limits->threads;
 	*(struct config *)&probes->skel->rodata->config = *config;
 	err = doors_open(probes->skel, backend, &probes->backend);
+	if (!err)
+		err = wakeups_open(&probes->wakeups, probes->skel, config->wakeups);
 	if (err)
 		return err;
 	err = set_sizes(probes->skel, limits);
 	return err ? err : fdscope_bpf__load(probes->skel);
+}
+
+static void unload(struct probes *probes)
+{
+	wakeups_close(probes->wakeups);
+	doors_destroy(probes->skel);
 }
 
 /* What was not asked for by name may be refused. */
@@ -145,9 +155,13 @@ static int load_programs(struct probes *probes, const struct config *config,
 	libbpf_set_print(print_nothing);
 	err = try_load(probes, config, limits, backend);
 	if (err && backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
-		doors_destroy(probes->skel);
+		unload(probes);
 		err = try_load(probes, config, limits, BACKEND_TRACEPOINTS);
 	}
+	if (err && config->wakeups && !wakeups_parts(probes->wakeups))
+		return log_err(-err, "watch the kernel's wakeups (its functions cannot be traced "
+				     "here: fdscope check; without --wakeups all else is "
+				     "measured)");
 	return err ? log_load_error(err, backend) : 0;
 }
 
@@ -190,6 +204,7 @@ void probes_close(struct probes *probes)
 	if (!probes)
 		return;
 	epolls_close(probes->epolls);
+	wakeups_close(probes->wakeups);
 	if (probes->rows)
 		munmap(probes->rows, (size_t)probes->nr_rows * sizeof(struct thread));
 	ring_buffer__free(probes->ended);
@@ -238,17 +253,24 @@ int probes_attach(struct probes *probes)
 {
 	int err = fdscope_bpf__attach(probes->skel);
 
-	return err ? log_err(-err,
-			     "attach the probes (fdscope check tells what this kernel allows)")
-		   : 0;
+	if (err)
+		return log_err(-err,
+			       "attach the probes (fdscope check tells what this kernel allows)");
+	return wakeups_attach(probes->wakeups);
 }
 
 void probes_detach(struct probes *probes)
 {
+	wakeups_detach(probes->wakeups);
 	if (probes->backend == BACKEND_FENTRY)
 		doors_shut(probes->skel);
 	else
 		fdscope_bpf__detach(probes->skel);
+}
+
+unsigned probes_wakeups(const struct probes *probes)
+{
+	return wakeups_parts(probes->wakeups);
 }
 
 int probes_walk_descriptors(struct probes *probes)

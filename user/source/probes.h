@@ -90,6 +90,9 @@ enum backend probes_backend(const struct probes *probes);
 /* The tables of epoll instances and registrations. */
 struct epolls *probes_epolls(struct probes *probes);
 
+/* enum wakeups_part of what is watched inside the kernel; 0 unless config.wakeups asked for it. */
+unsigned probes_wakeups(const struct probes *probes);
+
 /* Is the optional probe that sees io_uring requests there? */
 bool probes_see_io_uring(const struct probes *probes);
 

@@ -30,6 +30,7 @@ struct watch {
 	uint64_t nr_intervals;	 /* 0: no end */
 	uint64_t duration_ns;	 /* 0: no end */
 	bool is_timed_by_caller; /* source_next() waits for nothing and ends the last interval */
+	bool wakeups;		 /* what the kernel does inside a wait, too */
 	bool per_thread;
 	size_t nr_descriptors; /* of each process, the busiest */
 	struct probe_limits limits;

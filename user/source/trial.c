@@ -11,6 +11,7 @@
 #include "source/doors.h"
 #include "source/probes.h"
 #include "source/procfs.h"
+#include "source/wakeups.h"
 
 /* Linux 6.6 gave struct eventpoll a count of its registrations; earlier ones keep none. */
 static bool has_registration_count(void)
@@ -54,4 +55,6 @@ void trial_run(struct ability *out)
 	out->backend = out->trampolines && !err ? probes_backend(probes) : BACKEND_FENTRY;
 	out->sees_io_uring = !err && probes_see_io_uring(probes);
 	probes_close(probes);
+	if (!err)
+		out->wakeups = wakeups_try(&err);
 }

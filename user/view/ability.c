@@ -4,9 +4,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/profile.h"
+#include "view/words.h"
+
 static const char *yes_no(bool is, const char *yes, const char *no)
 {
 	return is ? yes : no;
+}
+
+static void say_if(struct words *words, bool is, const char *what)
+{
+	if (is)
+		say(words, "%s%s", words->len ? ", " : "", what);
 }
 
 static void show_system_calls(struct sheet *sheet, const struct ability *ability)
@@ -40,6 +49,23 @@ static void show_backend(struct sheet *sheet, const struct ability *ability)
 			   backend_name(ability->backend), no_trampolines(ability->trampolines));
 }
 
+static void show_wakeups(struct sheet *sheet, const struct ability *ability)
+{
+	struct words inside = {};
+
+	say_if(&inside, ability->wakeups & WAKEUPS_CALLBACKS, "what epoll is told");
+	say_if(&inside, ability->wakeups & WAKEUPS_EPOLL, "whom epoll wakes");
+	say_if(&inside, ability->wakeups & WAKEUPS_POLL, "whom poll and select wake");
+	say_if(&inside, ability->wakeups & WAKEUPS_SLEEPS, "who sleeps on");
+	if (inside.len)
+		sheet_line(sheet, "wakeups",
+			   "as returns to user space; with --wakeups inside the kernel, too: %s",
+			   inside.text);
+	else
+		sheet_line(sheet, "wakeups",
+			   "as returns to user space; wakeups inside the kernel are not seen");
+}
+
 void ability_show(struct sheet *sheet, const struct ability *ability)
 {
 	sheet_line(sheet, "kernel", "Linux %s, %s", ability->kernel, ability->arch);
@@ -54,8 +80,7 @@ void ability_show(struct sheet *sheet, const struct ability *ability)
 	sheet_line(sheet, "watched", "%s",
 		   yes_no(ability->sees_registrations, "yes, epoll's registrations are counted",
 			  "for poll and select; this kernel does not count epoll's registrations"));
-	sheet_line(sheet, "wakeups",
-		   "as returns to user space; wakeups inside the kernel are not seen");
+	show_wakeups(sheet, ability);
 	sheet_line(sheet, "io_uring", "%s",
 		   yes_no(ability->sees_io_uring,
 			  "its requests are counted, as unseen; their work is not",
@@ -74,7 +99,7 @@ void ability_write(struct writer *w, const struct ability *ability)
 	w->ops->begin_object(w, "backend");
 	w->ops->text(w, "syscalls",
 		     ability->system_calls ? "none" : backend_name(ability->backend));
-	w->ops->text(w, "wakeups", "none");
+	w->ops->text(w, "wakeups", ability->wakeups ? "fentry" : "none");
 	w->ops->end(w);
 	if (ability->system_calls)
 		w->ops->text(w, "reason", strerror(ability->system_calls));

@@ -60,6 +60,16 @@ static void write_fields(struct writer *w, const struct field *fields, const voi
 		write_field(w, field, group);
 }
 
+/* What was not measured is left out. */
+static void write_known(struct writer *w, const struct profile *profile, const struct field *fields,
+			const void *group)
+{
+	for (const struct field *field = fields; field->key; field++) {
+		if (!(field->needs & ~profile->wakeups))
+			write_field(w, field, group);
+	}
+}
+
 static void write_group(struct writer *w, const char *key, const struct field *fields,
 			const void *group)
 {
@@ -69,13 +79,14 @@ static void write_group(struct writer *w, const char *key, const struct field *f
 }
 
 /* What only some families have, and watched where it is not known, are left out. */
-static void write_wait(struct writer *w, enum wait_family family, const struct wait_counters *wait)
+static void write_wait(struct writer *w, const struct profile *profile, enum wait_family family,
+		       const struct wait_counters *wait)
 {
 	bool knows_watched = hist_length((const uint64_t *)wait->watched_hist, HIST_INT_BUCKETS);
 
 	begin_object(w, wait_names[family]);
 	for (const struct field *field = wait_fields; field->key; field++) {
-		if (!field_is_for(field, family))
+		if (!field_is_for(field, family) || field_needs(field, family) & ~profile->wakeups)
 			continue;
 		if (family == WAIT_EPOLL && !knows_watched && field_is_of_watched(field))
 			continue;
@@ -84,11 +95,12 @@ static void write_wait(struct writer *w, enum wait_family family, const struct w
 	end(w);
 }
 
-static void write_waits(struct writer *w, const struct counters *counters)
+static void write_waits(struct writer *w, const struct profile *profile,
+			const struct counters *counters)
 {
 	for (int family = 0; family < WAIT_FAMILIES; family++) {
 		if (!counters_is_empty(&counters->waits[family], sizeof(counters->waits[family])))
-			write_wait(w, family, &counters->waits[family]);
+			write_wait(w, profile, family, &counters->waits[family]);
 	}
 }
 
@@ -160,10 +172,11 @@ static void write_copies(struct writer *w, const struct counters *counters)
 }
 
 /* The groups that a process and each of its threads have. */
-static void write_counters(struct writer *w, const struct counters *counters,
+static void write_counters(struct writer *w, const struct profile *profile,
+			   const struct counters *counters,
 			   const struct profile_listener *listeners, size_t nr_listeners)
 {
-	write_waits(w, counters);
+	write_waits(w, profile, counters);
 	write_epoll_ctl(w, counters);
 	write_accept(w, counters, listeners, nr_listeners);
 	write_io(w, counters);
@@ -192,7 +205,8 @@ static void write_fds(struct writer *w, const struct profile_process *process)
 	end(w);
 }
 
-static void write_epoll(struct writer *w, const struct profile_epoll *epoll)
+static void write_epoll(struct writer *w, const struct profile *profile,
+			const struct profile_epoll *epoll)
 {
 	begin_object(w, NULL);
 	write_fields(w, instance_fields, epoll);
@@ -204,20 +218,27 @@ static void write_epoll(struct writer *w, const struct profile_epoll *epoll)
 	write_group(w, "deliveries", delivery_fields, &epoll->counters.deliveries);
 	write_fields(w, epoll_fields, &epoll->counters);
 	write_group(w, "undrained", undrained_fields, &epoll->undrained);
+	if (profile->wakeups & WAKEUPS_CALLBACKS) {
+		begin_object(w, "callbacks");
+		write_known(w, profile, callback_fields, &epoll->callbacks);
+		end(w);
+	}
 	end(w);
 }
 
-static void write_epolls(struct writer *w, const struct profile_process *process)
+static void write_epolls(struct writer *w, const struct profile *profile,
+			 const struct profile_process *process)
 {
 	if (!process->nr_epolls)
 		return;
 	begin_array(w, "epolls");
 	for (size_t i = 0; i < process->nr_epolls; i++)
-		write_epoll(w, &process->epolls[i]);
+		write_epoll(w, profile, &process->epolls[i]);
 	end(w);
 }
 
-static void write_descriptor(struct writer *w, const struct profile_descriptor *descriptor)
+static void write_descriptor(struct writer *w, const struct profile *profile,
+			     const struct profile_descriptor *descriptor)
 {
 	begin_object(w, NULL);
 	integer(w, "fd", descriptor->fd);
@@ -225,17 +246,18 @@ static void write_descriptor(struct writer *w, const struct profile_descriptor *
 	text(w, "name", descriptor->name);
 	integer(w, "instance", descriptor->instance);
 	text(w, "trigger", trigger_name(descriptor));
-	write_fields(w, descriptor_fields, descriptor);
+	write_known(w, profile, descriptor_fields, descriptor);
 	end(w);
 }
 
-static void write_descriptors(struct writer *w, const struct profile_process *process)
+static void write_descriptors(struct writer *w, const struct profile *profile,
+			      const struct profile_process *process)
 {
 	if (!process->nr_shown_descriptors)
 		return;
 	begin_array(w, "descriptors");
 	for (size_t i = 0; i < process->nr_shown_descriptors; i++)
-		write_descriptor(w, &process->descriptors[i]);
+		write_descriptor(w, profile, &process->descriptors[i]);
 	end(w);
 }
 
@@ -249,17 +271,19 @@ static void write_inexact(struct writer *w, const struct profile_process *proces
 	end(w);
 }
 
-static void write_thread(struct writer *w, const struct profile_thread *thread)
+static void write_thread(struct writer *w, const struct profile *profile,
+			 const struct profile_thread *thread)
 {
 	begin_object(w, NULL);
 	integer(w, "tid", thread->tid);
 	text(w, "comm", thread->comm);
-	write_counters(w, &thread->counters, NULL, 0);
+	write_counters(w, profile, &thread->counters, NULL, 0);
 	write_group(w, "fds", fds_fields, &thread->counters.fds);
 	end(w);
 }
 
-static void write_process(struct writer *w, const struct profile_process *process)
+static void write_process(struct writer *w, const struct profile *profile,
+			  const struct profile_process *process)
 {
 	begin_object(w, NULL);
 	integer(w, "tgid", process->tgid);
@@ -267,14 +291,14 @@ static void write_process(struct writer *w, const struct profile_process *proces
 	w->ops->boolean(w, "exited", process->has_exited);
 	write_inexact(w, process);
 	write_group(w, "now", now_fields, &process->now);
-	write_counters(w, &process->counters, process->listeners, process->nr_listeners);
-	write_epolls(w, process);
-	write_descriptors(w, process);
+	write_counters(w, profile, &process->counters, process->listeners, process->nr_listeners);
+	write_epolls(w, profile, process);
+	write_descriptors(w, profile, process);
 	write_fds(w, process);
 	if (process->nr_threads) {
 		begin_array(w, "threads");
 		for (size_t i = 0; i < process->nr_threads; i++)
-			write_thread(w, &process->threads[i]);
+			write_thread(w, profile, &process->threads[i]);
 		end(w);
 	}
 	end(w);
@@ -412,7 +436,7 @@ void document_write(const struct profile *profile, struct writer *w)
 	write_shortfalls(w, profile);
 	begin_array(w, "processes");
 	for (size_t i = 0; i < profile->nr_processes; i++)
-		write_process(w, &profile->processes[i]);
+		write_process(w, profile, &profile->processes[i]);
 	end(w);
 	begin_array(w, "findings");
 	for (size_t i = 0; i < profile->nr_findings; i++)

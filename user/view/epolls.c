@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "model/derive.h"
 #include "model/fields.h"
 #include "view/words.h"
 
@@ -63,6 +64,27 @@ static void say_undrained(struct words *words, const struct profile_undrained *u
 	    format_bytes(bytes, undrained->unread_bytes), format_ns(ns, undrained->longest_ns));
 }
 
+/* "1,208 callbacks: 1,000 queued, 208 coalesced, 990 tasks woken" */
+static void add_callbacks(struct sheet *sheet, const struct callback_counters *callbacks)
+{
+	const __u64 *outcomes = callbacks->outcomes;
+	uint64_t calls = callback_calls(callbacks);
+	struct words words = {}, outcome = {};
+	char count[UNITS_LEN];
+
+	if (!calls)
+		return;
+	say(&words, "%s callback%s: ", format_count(count, calls), calls == 1 ? "" : "s");
+	say_count(&outcome, outcomes[CALLBACK_QUEUED], "queued", "queued");
+	say_count(&outcome, outcomes[CALLBACK_COALESCED], "coalesced", "coalesced");
+	say_count(&outcome, outcomes[CALLBACK_FILTERED], "filtered", "filtered");
+	say_count(&outcome, outcomes[CALLBACK_UNSETTLED], "unsettled", "unsettled");
+	say(&words, "%s", outcome.text);
+	say_count(&words, callbacks->woken, "task woken", "tasks woken");
+	say_count(&words, callbacks->passed_on, "passed on", "passed on");
+	sheet_line(sheet, " told", "%s", words.text);
+}
+
 static void add_epoll(struct sheet *sheet, const struct profile_epoll *epoll)
 {
 	struct words words = {};
@@ -74,6 +96,7 @@ static void add_epoll(struct sheet *sheet, const struct profile_epoll *epoll)
 	say_company(&words, epoll);
 	say_undrained(&words, &epoll->undrained);
 	sheet_line(sheet, label, "%s", words.text);
+	add_callbacks(sheet, &epoll->callbacks);
 }
 
 /* Loops of idle threads look like each other: the first stands for those that were told nothing. */
@@ -161,6 +184,7 @@ static void add_descriptor(struct sheet *sheet, const struct profile_process *pr
 	say_count(&words, row->residual, "residual", "residual");
 	say_count(&words, row->spurious, "spurious", "spurious");
 	say_count(&words, row->edge_undrained, "edge undrained", "edges undrained");
+	say_count(&words, row->callbacks, "callback", "callbacks");
 	say_bytes(&words, row->unread_bytes, "UNREAD");
 	if (row->unread_bytes)
 		say(&words, " for %s", format_ns(ns, row->undrained_ns));

@@ -116,14 +116,34 @@ static void add_busy_times(struct sheet *sheet, const struct wait_counters *wait
 		   format_ns(most, hist_quantile(hist, HIST_NS_BUCKETS, 1000)));
 }
 
+/* Zero where the kernel was not watched, as where it did nothing: then nothing is said. */
+static void add_woken(struct sheet *sheet, const struct wait_counters *wait)
+{
+	char callbacks[UNITS_LEN], woken[UNITS_LEN], futile[UNITS_LEN];
+	struct words words = {};
+
+	if (!wait->callbacks && !wait->woken && !wait->futile)
+		return;
+	say(&words, "%s time%s", format_count(woken, wait->woken), wait->woken == 1 ? "" : "s");
+	if (wait->callbacks)
+		say(&words, " by %s callback%s", format_count(callbacks, wait->callbacks),
+		    wait->callbacks == 1 ? "" : "s");
+	say_count(&words, wait->filtered, "filtered", "filtered");
+	if (wait->futile)
+		say(&words, "; found nothing and slept on %s time%s",
+		    format_count(futile, wait->futile), wait->futile == 1 ? "" : "s");
+	sheet_line(sheet, " woken", "%s", words.text);
+}
+
 static void add_wait(struct sheet *sheet, enum wait_family family, const struct wait_counters *wait,
 		     uint64_t duration_ns, bool hist)
 {
-	if (!wait_calls(wait) && !wait->busy_ns)
+	if (!wait_calls(wait) && !wait->busy_ns && !wait->woken && !wait->callbacks)
 		return;
 	add_returns(sheet, wait_names[family], wait, duration_ns);
 	if (wait_calls(wait))
 		add_wait_times(sheet, wait, duration_ns);
+	add_woken(sheet, wait);
 	add_busy_times(sheet, wait, duration_ns);
 	if (!hist)
 		return;
@@ -389,6 +409,7 @@ static const char *const loss_advice[LOSSES] = {
 	[LOSS_REGISTRATIONS] = "registrations without a row, or unlike the kernel's: raise "
 			       "--max-registrations",
 	[LOSS_DESCRIPTIONS] = "descriptors without a row: raise --max-registrations",
+	[LOSS_CALLBACKS] = "readiness callbacks whose end was not seen",
 	[LOSS_PROGRAMS_SKIPPED] = "runs of a probe that the kernel skipped",
 };
 

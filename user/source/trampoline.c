@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "source/trampoline.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <linux/bpf.h>
+#include <bpf/bpf.h>
+
+int trampoline_try(uint32_t function, bool looks)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
+		    .attach_btf_id = function);
+	static const struct bpf_insn look[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "Dual BSD/GPL",
+				    looks ? look : look + 1, looks ? 3 : 2, &opts);
+	int link, err = 0;
+
+	if (program < 0)
+		return errno == EACCES ? -EOPNOTSUPP : -errno;
+	link = bpf_raw_tracepoint_open(NULL, program);
+	if (link < 0)
+		err = -errno;
+	else
+		close(link);
+	close(program);
+	return err;
+}
