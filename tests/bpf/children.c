@@ -2,6 +2,8 @@
 /* Children and what they share with a test; calls that many tests make. */
 #include "harness.h"
 
+#include "source/trial.h"
+
 #include <dirent.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -18,6 +20,15 @@ unsigned int patience(void)
 	const char *factor = getenv("FDSCOPE_PATIENCE");
 
 	return factor && atoi(factor) > 0 ? atoi(factor) : 1;
+}
+
+bool counts_watched_by_epoll(void)
+{
+	static int counts = -1;
+
+	if (counts < 0)
+		counts = trial_counts_registrations();
+	return counts;
 }
 
 void *shared_alloc(size_t bytes)

@@ -21,6 +21,7 @@ static void spare_another_load(void)
 	has_loaded = true;
 }
 
+/* FDSCOPE_BACKEND=tp_btf, tp or fentry: not the one that suits the kernel. */
 struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
 {
 	const char *name = getenv("FDSCOPE_BACKEND");

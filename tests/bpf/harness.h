@@ -148,6 +148,9 @@ size_t count_fds_of(pid_t pid);
 /* How many times as long all may take here: FDSCOPE_PATIENCE, as in tests/e2e/lib.sh. */
 unsigned int patience(void);
 
+/* Does the kernel count the registrations of epoll instances? Else watched is 0 in epoll_wait. */
+bool counts_watched_by_epoll(void);
+
 /* Zeroed memory that children share; lives as long as the test program. */
 void *shared_alloc(size_t bytes);
 

@@ -232,7 +232,8 @@ static void close_range_closes_what_is_open_in_it(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		must(dup2(0, numbers[i]), "dup2");
 	begin(*state);
-	must(syscall(SYS_close_range, 620, 698, CLOSE_RANGE_CLOEXEC), "close_range");
+	if (syscall(SYS_close_range, 620, 698, CLOSE_RANGE_CLOEXEC))
+		assert_int_equal(errno, EINVAL); /* before 5.11 there is no such flag */
 	end(*state);
 	expect(*state, { "fds.closed", 0 });
 	begin(*state);

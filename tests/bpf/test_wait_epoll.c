@@ -116,26 +116,35 @@ static void epoll_pwait_copies_its_mask_in(void **state)
 }
 
 /* The timeout is NULL in the 13 calls that wait without end. */
+/* Since 5.11. */
+static bool has_pwait2(void)
+{
+	return syscall(SYS_epoll_pwait2, -1, NULL, 1, NULL, NULL, 8) == -1 && errno != ENOSYS;
+}
+
 static void epoll_pwait2_copies_mask_and_timeout_in(void **state)
 {
+	if (!has_pwait2())
+		skip();
 	check_every_outcome(*state, call_pwait2, 8 * 41 + 16 * (41 - 13));
 }
 
 static void a_null_mask_is_not_copied(void **state)
 {
 	int epfd = must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+	const int fives = has_pwait2() ? 5 : 0;
 	struct timespec zero = {};
 	struct epoll_event event;
 
 	begin(*state);
 	for (int i = 0; i < 3; i++)
 		syscall(SYS_epoll_pwait, epfd, &event, 1, 0, NULL, 8);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < fives; i++)
 		syscall(SYS_epoll_pwait2, epfd, &event, 1, &zero, NULL, 8);
 	end(*state);
-	expect(*state, { "epoll_wait.empty_polls", 8 }, { "epoll_wait.spins", 7 },
-	       { "epoll_wait.capacity", 8 }, { "epoll_wait.watched_hist[0]", 8 },
-	       { "epoll_wait.in_bytes", 5 * 16 });
+	expect(*state, { "epoll_wait.empty_polls", 3 + fives }, { "epoll_wait.spins", 2 + fives },
+	       { "epoll_wait.capacity", 3 + fives }, { "epoll_wait.watched_hist[0]", 3 + fives },
+	       { "epoll_wait.in_bytes", fives * 16 });
 	close(epfd);
 }
 
@@ -143,19 +152,21 @@ static void a_null_mask_is_not_copied(void **state)
 static void what_was_refused_copies_nothing_further(void **state)
 {
 	struct timespec sane = {}, negative = { .tv_sec = -1 };
+	const bool has_both = has_pwait2();
 	struct epoll_event event;
 
 	begin(*state);
 	for (int i = 0; i < 3; i++) /* the mask's size */
 		assert_int_equal(syscall(SYS_epoll_pwait, -1, &event, 1, 0, &no_signals, 7), -1);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5 && has_both; i++)
 		assert_int_equal(syscall(SYS_epoll_pwait2, -1, &event, 1, &sane, &no_signals, 7),
 				 -1);
-	for (int i = 0; i < 7; i++) /* the timeout */
+	for (int i = 0; i < 7 && has_both; i++) /* the timeout */
 		assert_int_equal(
 			syscall(SYS_epoll_pwait2, -1, &event, 1, &negative, &no_signals, 8), -1);
 	end(*state);
-	expect(*state, { "epoll_wait.failed", 15 }, { "epoll_wait.in_bytes", 16 * 12 });
+	expect(*state, { "epoll_wait.failed", has_both ? 15 : 3 },
+	       { "epoll_wait.in_bytes", has_both ? 16 * 12 : 0 });
 }
 
 static void poll_times(int epfd, int times)

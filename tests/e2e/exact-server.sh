@@ -16,6 +16,7 @@ need_bpf
 # shrinks: a file read that the server cannot count.
 export MALLOC_ARENA_MAX=1
 
+counts_watched && counts_watched=true || counts_watched=false
 profile=$work/profile.json
 stats=$work/stats.json
 
@@ -30,7 +31,8 @@ jq_counts='
 		del(.epoll_wait, .poll, .select |
 			(.immediate, .sleeps, .switches, .wait_ns, .wait_ns_hist, .runqueue_ns,
 			 .busy_ns, .busy_ns_hist, .spins, .redelivered, .redelivered_in,
-			 .idle_out, .ignored_hangup));
+			 .idle_out, .ignored_hangup)) |
+		if $counts_watched then . else del(.epoll_wait | .watched, .watched_hist) end;
 	def leaves: . as $all | paths(numbers) as $path |
 		{ key: ($path | map(tostring) | join(".")), value: ($all | getpath($path)) };
 	def lines: group_by(.key) | map({ key: .[0].key, value: (map(.value) | add) }) |
@@ -39,12 +41,12 @@ jq_counts='
 
 profile_counts()
 {
-	jq -r "$jq_counts"'[.processes[] | groups | leaves] | lines' "$profile"
+	jq -r --argjson counts_watched $counts_watched "$jq_counts"'[.processes[] | groups | leaves] | lines' "$profile"
 }
 
 server_counts()
 {
-	jq -r --slurpfile loader "$work/loader.json" --argjson size "$(stat -c %s "$stats")" \
+	jq -r --argjson counts_watched $counts_watched --slurpfile loader "$work/loader.json" --argjson size "$(stat -c %s "$stats")" \
 		"$jq_counts"'
 	def loader: $loader[0].processes[0] | { io: { read: { file: .io.read.file } }, fds } | groups;
 	def written: { io: { write: { file: { calls: 1, bytes: $size,

@@ -53,6 +53,7 @@ const struct counters few_calls = {
 const struct counters more_calls = {
 	.waits[WAIT_EPOLL] = { .ready = 17,
 			       .watched = 1700,
+			       .watched_hist = { [7] = 17 },
 			       .out_bytes = 204,
 			       .ready_hist = { [1] = 17 } },
 	.io[IO_READ][KIND_SOCKET] = { .moved = 91, .bytes = 910, .again = 91 },

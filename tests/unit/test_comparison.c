@@ -438,6 +438,32 @@ static void the_document_tells_deliveries_of_epoll_alone(void **state)
 	comparison_free(&comparison);
 }
 
+/* Before 6.6 the kernel does not count what epoll instances watch: none is not the same as unknown. */
+static void what_epoll_watches_is_left_out_where_it_is_not_known(void **state)
+{
+	struct counters unknown = more_calls;
+	struct comparison comparison;
+	json_t *document, *totals;
+	char *text;
+
+	(void)state;
+	unknown.waits[WAIT_EPOLL].watched = 0;
+	memset(unknown.waits[WAIT_EPOLL].watched_hist, 0,
+	       sizeof(unknown.waits[WAIT_EPOLL].watched_hist));
+	begin_comparison(&comparison, two_modes, 2);
+	add_counts(&comparison, 0, &few_calls);
+	add_counts(&comparison, 1, &unknown);
+	text = comparison_text(&comparison);
+	assert_row(text, "\n  watched per wait", "100 -");
+	free(text);
+	document = document_of(&comparison);
+	totals = json_object_get(json_array_get(json_object_get(document, "modes"), 1), "totals");
+	assert_non_null(json_object_get(totals, "waits"));
+	assert_null(json_object_get(totals, "watched"));
+	json_decref(document);
+	comparison_free(&comparison);
+}
+
 static void a_change_that_is_not_told_is_left_out(void **state)
 {
 	static const double rates[] = { 100, 200, 300, 400 };
@@ -519,6 +545,7 @@ int main(void)
 		cmocka_unit_test(a_contrast_names_both_ends_and_the_part_that_rose_most),
 		cmocka_unit_test(modes_that_do_the_same_have_no_gap),
 		cmocka_unit_test(deliveries_stand_under_epoll_only),
+		cmocka_unit_test(what_epoll_watches_is_left_out_where_it_is_not_known),
 		cmocka_unit_test(what_is_special_about_the_requests_is_said_at_the_top),
 		cmocka_unit_test(a_loss_is_said_at_the_top),
 		cmocka_unit_test(all_modes_with_large_numbers_fit_80_columns),

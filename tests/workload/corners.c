@@ -318,7 +318,7 @@ int main(int argc, char **argv)
 {
 	const char *corner = argc > 1 ? argv[1] : "", *how = argc > 2 ? argv[2] : "";
 
-	alarm(60);
+	end_after(60);
 	if (!strcmp(corner, "crowd"))
 		crowd(how);
 	else if (!strcmp(corner, "rush"))

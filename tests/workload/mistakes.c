@@ -72,7 +72,7 @@ static void hold_with_peer(void (*act)(void), int nr)
 	close(go[0]);
 	for (int i = 0; i < nr; i++)
 		close(far[i]);
-	alarm(PATIENCE_SECONDS); /* a child has none */
+	end_after(PATIENCE_SECONDS); /* a child has none */
 	hold();
 }
 
@@ -554,7 +554,7 @@ static const struct {
 int main(int argc, char **argv)
 {
 	MUST(argc == 2);
-	alarm(PATIENCE_SECONDS);
+	end_after(PATIENCE_SECONDS);
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(*mistakes); i++) {
 		if (!strcmp(argv[1], mistakes[i].name))
 			mistakes[i].run();

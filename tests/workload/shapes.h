@@ -166,7 +166,7 @@ static inline int direct(const struct shape *shapes, size_t nr_shapes, int argc,
 	size_t nr;
 
 	MUST(argc > 1);
-	alarm(60);
+	end_after(60);
 	is_late = !strcmp(argv[1], "late");
 	nr = choose(actors, shapes, nr_shapes, argv + 2, is_after_exec ? 1 : argc - 2);
 	MUST(nr);

@@ -30,6 +30,14 @@
 static char report_text[REPORT_BYTES];
 static size_t report_len;
 
+/* A workload that hangs ends after @seconds, or where all is slow FDSCOPE_PATIENCE times as many. */
+static inline void end_after(unsigned int seconds)
+{
+	const char *factor = getenv("FDSCOPE_PATIENCE");
+
+	alarm(seconds * (factor && atoi(factor) > 0 ? atoi(factor) : 1));
+}
+
 /* Prints our pid and reads a byte: one write to stdout, one read of stdin. */
 static inline void hold(void)
 {

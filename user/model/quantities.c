@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "model/derive.h"
+#include "model/fields.h"
 
 static void add_words(void *sum, const void *more, size_t size)
 {
@@ -29,6 +30,14 @@ void totals_of(struct totals *totals, const struct profile_process *process)
 bool waits_with_epoll(const struct totals *totals)
 {
 	return wait_calls(&totals->counters.waits[WAIT_EPOLL]);
+}
+
+bool knows_watched(const struct totals *totals)
+{
+	const struct wait_counters *wait = &totals->counters.waits[WAIT_EPOLL];
+
+	return wait_calls(wait) == wait->failed ||
+	       hist_total((const uint64_t *)wait->watched_hist, HIST_INT_BUCKETS);
 }
 
 /* Of one counter over epoll, poll and select. */

@@ -26,6 +26,9 @@ void totals_add(struct totals *totals, const struct totals *more);
 /* True if it waited with epoll: only then is anything delivered. */
 bool waits_with_epoll(const struct totals *totals);
 
+/* False where it waited with epoll and the kernel does not count what that watches. */
+bool knows_watched(const struct totals *totals);
+
 /* Something that was done so many times, or to so many bytes. */
 typedef uint64_t count_fn(const struct totals *totals);
 

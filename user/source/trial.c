@@ -13,8 +13,7 @@
 #include "source/procfs.h"
 #include "source/wakeups.h"
 
-/* Linux 6.6 gave struct eventpoll a count of its registrations; earlier ones keep none. */
-static bool has_registration_count(void)
+bool trial_counts_registrations(void)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
 	const struct btf_type *type;
@@ -46,7 +45,7 @@ void trial_run(struct ability *out)
 	out->is_root = geteuid() == 0;
 	out->has_btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 	out->in_initial_namespace = procfs_in_initial_pid_namespace();
-	out->sees_registrations = out->has_btf && has_registration_count();
+	out->sees_registrations = out->has_btf && trial_counts_registrations();
 	out->trampolines = -doors_try_fentry();
 	err = probes_open(&probes, &config, &limits, BACKEND_TRACEPOINTS, -1);
 	if (!err)

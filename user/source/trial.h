@@ -7,4 +7,7 @@
 
 void trial_run(struct ability *out);
 
+/* Linux 6.6 gave struct eventpoll a count of its registrations; earlier ones keep none. */
+bool trial_counts_registrations(void);
+
 #endif

@@ -21,6 +21,7 @@ enum row_kind {
 	ROW_ALWAYS,
 	ROW_IF_ANY,   /* in the text: left out when it is 0 in every mode */
 	ROW_OF_EPOLL, /* the same, and only of modes that wait with epoll */
+	ROW_IF_KNOWN, /* the same, and only of modes whose waits tell what they watch */
 };
 
 /* A count per request, or with @of, a ratio of two counts. */
@@ -42,8 +43,8 @@ static const struct row {
 	{ "spurious", "  spurious", ROW_COUNT, ROW_OF_EPOLL, count_spurious, NULL },
 	{ "timeouts", "timeouts", ROW_COUNT, ROW_IF_ANY, count_timeouts, NULL },
 	{ "empty_polls", "empty polls", ROW_COUNT, ROW_IF_ANY, count_empty_polls, NULL },
-	{ "watched", NULL, ROW_COUNT, ROW_ALWAYS, count_watched, NULL },
-	{ "watched_per_wait", "watched per wait", ROW_COUNT, ROW_IF_ANY, count_watched,
+	{ "watched", NULL, ROW_COUNT, ROW_IF_KNOWN, count_watched, NULL },
+	{ "watched_per_wait", "watched per wait", ROW_COUNT, ROW_IF_KNOWN, count_watched,
 	  count_watching_waits },
 	{ "calls", "system calls", ROW_COUNT, ROW_ALWAYS, count_calls, NULL },
 	{ "waits", "  waits", ROW_COUNT, ROW_ALWAYS, count_waits, NULL },
@@ -84,6 +85,8 @@ static const struct time_row {
 
 static bool is_row_of(const struct row *row, const struct comparison_mode *mode)
 {
+	if (row->kind == ROW_IF_KNOWN)
+		return knows_watched(&mode->totals);
 	return row->kind != ROW_OF_EPOLL || waits_with_epoll(&mode->totals);
 }
 
