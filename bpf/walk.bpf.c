@@ -2,7 +2,8 @@
 /*
  * The walk over the open descriptors of all targets, which user space starts:
  * counts them by kind, meets listeners, epoll instances and registrations that
- * are older than the probes, reads what stands unread. And the sweep after it.
+ * are older than the probes, reads what stands unread. And the sweep after it,
+ * and the rows of large tables, which are freed so at the beginning.
  */
 #include "compat.bpf.h"
 #include "maps.bpf.h"
@@ -284,3 +285,23 @@ int description_swept(struct bpf_iter__bpf_map_elem *ctx)
 		forget_description(description, number);
 	return 0;
 }
+
+/*
+ * Rows of the tables before anything is attached: all are nobody's. What is met
+ * first is pushed last, for the row that is taken first to be the first.
+ */
+#define ROW_FREED(name, stack)                          \
+	SEC("iter/bpf_map_elem")                        \
+	int name(struct bpf_iter__bpf_map_elem *ctx)    \
+	{                                               \
+		__u32 *key = ctx->key, row;             \
+                                                        \
+		if (!key)                               \
+			return 0;                       \
+		row = ctx->map->max_entries - 1 - *key; \
+		bpf_map_push_elem(&stack, &row, 0);     \
+		return 0;                               \
+	}
+
+ROW_FREED(registration_freed, free_registrations)
+ROW_FREED(description_freed, free_descriptions)

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "source/clock.h"
+#include "source/iterator.h"
 #include "source/probes.h"
 
 int epolls_set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits)
@@ -43,14 +44,13 @@ int epolls_set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 	/* They need to be told which map to go through: attached in epolls_open(). */
 	bpf_program__set_autoattach(skel->progs.registration_swept, false);
 	bpf_program__set_autoattach(skel->progs.description_swept, false);
+	bpf_program__set_autoattach(skel->progs.registration_freed, false);
+	bpf_program__set_autoattach(skel->progs.description_freed, false);
 	return 0;
 }
 
-/* The rows of low numbers are given out first. */
 static int open_table(struct table *table, const struct bpf_map *map, const struct bpf_map *free)
 {
-	int err = 0;
-
 	table->row_bytes = bpf_map__value_size(map);
 	table->nr_rows = bpf_map__max_entries(map);
 	table->free_fd = bpf_map__fd(free);
@@ -60,9 +60,26 @@ static int open_table(struct table *table, const struct bpf_map *map, const stru
 		table->rows = NULL;
 		return log_err(errno, "map the table %s", bpf_map__name(map));
 	}
-	for (uint32_t row = table->nr_rows; row-- > 0 && !err;)
-		err = push_row(table, row);
-	return err ? log_err(-err, "fill the table %s", bpf_map__name(free)) : 0;
+	return 0;
+}
+
+/* All rows are nobody's; those of low numbers are given out first. */
+static int free_rows(const struct epolls *epolls)
+{
+	struct fdscope_bpf *skel = epolls->skel;
+	int err = 0;
+
+	for (uint32_t row = epolls->uses.nr_rows; row-- > 0 && !err;) {
+		err = push_row(&epolls->instances, row);
+		if (!err)
+			err = push_row(&epolls->uses, row);
+	}
+	/* These are many: a system call for each would take longer than all the rest. */
+	if (!err)
+		err = iterator_once(skel->progs.registration_freed, skel->maps.registrations);
+	if (!err)
+		err = iterator_once(skel->progs.description_freed, skel->maps.descriptions);
+	return err ? log_err(-err, "fill the tables of free rows") : 0;
 }
 
 static void close_table(struct table *table)
@@ -71,22 +88,14 @@ static void close_table(struct table *table)
 		munmap(table->rows, table->nr_rows * table->row_bytes);
 }
 
-static struct bpf_link *attach_sweep(struct bpf_program *program, struct bpf_map *map)
-{
-	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(map) };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
-
-	return bpf_program__attach_iter(program, &opts);
-}
-
 static int attach_sweeps(struct epolls *epolls)
 {
 	struct fdscope_bpf *skel = epolls->skel;
 
 	epolls->registration_sweep =
-		attach_sweep(skel->progs.registration_swept, skel->maps.registrations);
+		iterator_over(skel->progs.registration_swept, skel->maps.registrations);
 	epolls->description_sweep =
-		attach_sweep(skel->progs.description_swept, skel->maps.descriptions);
+		iterator_over(skel->progs.description_swept, skel->maps.descriptions);
 	if (!epolls->registration_sweep || !epolls->description_sweep)
 		return log_err(errno, "attach the sweep over registrations");
 	return 0;
@@ -121,6 +130,8 @@ int epolls_open(struct epolls **out, struct fdscope_bpf *skel, const struct thre
 	if (!err)
 		err = open_table(&epolls->descriptions, skel->maps.descriptions,
 				 skel->maps.free_descriptions);
+	if (!err)
+		err = free_rows(epolls);
 	if (!err)
 		err = attach_sweeps(epolls);
 	if (err) {

@@ -7,30 +7,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Nothing is printed; reading is the pass over the map. */
-static int run_sweep(const struct bpf_link *link)
-{
-	int fd = bpf_iter_create(bpf_link__fd(link));
-	char discard[256];
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	do {
-		n = read(fd, discard, sizeof(discard));
-	} while (n > 0 || (n < 0 && errno == EAGAIN));
-	close(fd);
-	return n < 0 ? -errno : 0;
-}
+#include "source/iterator.h"
 
 static int sweep(struct epolls *epolls, bool is_unheld_included)
 {
 	int err;
 
 	epolls->skel->bss->sweeps_unheld = is_unheld_included;
-	err = run_sweep(epolls->registration_sweep);
+	err = iterator_run(epolls->registration_sweep);
 	if (!err)
-		err = run_sweep(epolls->description_sweep);
+		err = iterator_run(epolls->description_sweep);
 	return err;
 }
 

@@ -17,6 +17,7 @@
 #include "fdscope.skel.h"
 #include "source/doors.h"
 #include "source/epolls.h"
+#include "source/iterator.h"
 #include "source/wakeups.h"
 
 struct probes {
@@ -275,20 +276,11 @@ unsigned probes_wakeups(const struct probes *probes)
 
 int probes_walk_descriptors(struct probes *probes)
 {
-	char discard[256];
-	ssize_t n;
-	int fd;
+	int err;
 
 	probes->skel->bss->walk++;
-	fd = bpf_iter_create(bpf_link__fd(probes->skel->links.descriptor_met));
-	if (fd < 0)
-		return log_err(errno, "walk over the open descriptors");
-	do {
-		/* nothing is printed; reading is the walk */
-		n = read(fd, discard, sizeof(discard));
-	} while (n > 0 || (n < 0 && errno == EAGAIN));
-	close(fd);
-	return n < 0 ? log_err(errno, "walk over the open descriptors") : 0;
+	err = iterator_run(probes->skel->links.descriptor_met);
+	return err ? log_err(-err, "walk over the open descriptors") : 0;
 }
 
 int probes_ended_fd(const struct probes *probes)
