@@ -103,21 +103,57 @@ int task_exec_classic(void *record)
 	return task_execed(current_task());
 }
 
-static __always_inline void end_uses(struct thread *thread)
-{
-	__u32 next = thread->epoll_use;
+#define AT_A_TIME \
+	32 /* in a function of its own, so that the verifier follows the turns of a loop once */
 
-	for (int i = 0; i < USES_MAX; i++) {
+/* Ends some of the uses from the row @next on, plus 1; where to go on, or 0. */
+__weak __u32 end_some_uses(__u32 next)
+{
+	for (int i = 0; i < AT_A_TIME; i++) {
 		struct epoll_use *use = use_at(next);
 		__u32 row = next - 1;
 
 		if (!use)
-			break;
+			return 0;
 		next = use->next;
 		end_use(row);
 	}
+	return next;
+}
+
+static __always_inline void end_uses(struct thread *thread)
+{
+	__u32 next = thread->epoll_use;
+
+	for (int i = 0; i < USES_MAX / AT_A_TIME && next; i++)
+		next = end_some_uses(next);
 	thread->epoll_use = 0;
 	thread->nr_edges = 0;
+}
+
+/* Words @first and some more of the counters in row @from, added to those in row @to. */
+__weak int fold_some(__u32 to, __u32 from, __u32 first)
+{
+	struct thread *sum = bpf_map_lookup_elem(&threads, &to);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &from);
+
+	if (!sum || !thread)
+		return 0; /* for the verifier */
+	for (__u32 i = 0; i < AT_A_TIME; i++) {
+		__u32 at = first + i;
+
+		barrier_var(at); /* for the verifier: clamp the copy that is used */
+		if (at >= COUNTERS_WORDS)
+			break;
+		fold((__u64 *)&sum->counters + at, (__u64 *)&thread->counters + at, 1);
+	}
+	return 0;
+}
+
+static __always_inline void fold_counters(__u32 to, __u32 from)
+{
+	for (__u32 first = 0; first < COUNTERS_WORDS; first += AT_A_TIME)
+		fold_some(to, from, first);
 }
 
 static __always_inline void free_row(struct thread *thread, __u32 row)
@@ -163,7 +199,7 @@ static __always_inline void end_thread(struct thread *thread, struct task_struct
 			ended = bpf_map_lookup_elem(&threads, ended_row);
 	}
 	if (ended && ended != thread) {
-		fold((__u64 *)&ended->counters, (__u64 *)&thread->counters, COUNTERS_WORDS);
+		fold_counters(ended->row, row);
 		free_row(thread, row);
 	} else {
 		begin_update(thread);
@@ -189,13 +225,20 @@ __weak int last_look(__u32 fd)
 	return 0;
 }
 
+__weak int some_last_looks(__u32 from, __u32 max_fds)
+{
+	for (__u32 i = 0; i < AT_A_TIME && from + i < max_fds; i++)
+		last_look(from + i);
+	return 0;
+}
+
 static __always_inline void look_at_descriptors(struct task_struct *task)
 {
 	struct files_struct *files = FOLLOW(task, files);
 	__u32 max_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
 
-	for (__u32 fd = 0; fd < LAST_LOOK_FDS && fd < max_fds; fd++)
-		last_look(fd);
+	for (__u32 from = 0; from < LAST_LOOK_FDS && from < max_fds; from += AT_A_TIME)
+		some_last_looks(from, max_fds);
 }
 
 static __always_inline void end_process(struct task_struct *task, struct process *process)
