@@ -55,7 +55,7 @@ static __always_inline struct process *target_process(struct task_struct *task)
 
 #define COMPAT_SIZE_MAX (1ULL << 32)
 
-/* Of a 32-bit program, whose calls come in by other functions, it is told that it runs. */
+/* Of a 32-bit program, whose calls come in by other functions, it is noted that it runs. */
 static __always_inline void note_compat(struct process *process, struct task_struct *task)
 {
 	struct mm_struct *mm = FOLLOW(task, mm);
@@ -64,7 +64,6 @@ static __always_inline void note_compat(struct process *process, struct task_str
 	    FOLLOW(mm, task_size) > COMPAT_SIZE_MAX)
 		return;
 	process->is_compat = 1;
-	__sync_fetch_and_add(&unseen[UNSEEN_COMPAT_PROCESSES], 1);
 }
 
 #endif

@@ -252,6 +252,7 @@ static __always_inline void end_process(struct task_struct *task, struct process
 		end->start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 		end->open_at_birth = process ? process->open_at_birth : 0;
 		end->born_traced = process ? process->born_traced : 0;
+		end->is_compat = process ? process->is_compat : 0;
 		end->open = count_all_open(task);
 		end->fd_limit = FOLLOW(FOLLOW(task, signal), rlim[RLIMIT_NOFILE].rlim_cur);
 		end->tgid = tgid;

@@ -298,7 +298,7 @@ struct process {
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
 	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
 	__u16 born_traced;
-	__u16 is_compat;  /* runs a 32-bit program, and that is counted as unseen */
+	__u16 is_compat;  /* runs a 32-bit program, whose calls are not seen */
 	__u32 close_wait; /* of @open: TCP sockets whose peer closed 1000 ticks ago or more */
 };
 
@@ -340,7 +340,8 @@ struct process_end {
 	__u64 open; /* descriptors still open at the end */
 	__u64 fd_limit;
 	__u32 tgid;
-	__u32 born_traced;
+	__u16 born_traced;
+	__u16 is_compat;
 	char comm[COMM_LEN];
 };
 

@@ -21,10 +21,31 @@ static void spare_another_load(void)
 	has_loaded = true;
 }
 
+#define OWN_FDS_FROM 200
+
+/* Tests choose numbers of descriptors; those of the programs and links keep out of the way. */
+static void take_numbers(bool *taken)
+{
+	int fd;
+
+	while ((fd = must(dup(0), "dup")) < OWN_FDS_FROM)
+		taken[fd] = true;
+	close(fd);
+}
+
+static void give_numbers(const bool *taken)
+{
+	for (int fd = 0; fd < OWN_FDS_FROM; fd++) {
+		if (taken[fd])
+			close(fd);
+	}
+}
+
 /* FDSCOPE_BACKEND=tp_btf, tp or fentry: not the one that suits the kernel. */
 struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
 {
 	const char *name = getenv("FDSCOPE_BACKEND");
+	bool taken[OWN_FDS_FROM] = {};
 	enum backend backend;
 	struct tracer *tracer;
 
@@ -32,13 +53,19 @@ struct tracer *tracer_load(const struct config *config, const struct probe_limit
 	spare_another_load();
 	tracer = calloc(1, sizeof(*tracer));
 	assert_non_null(tracer);
+	take_numbers(taken);
 	assert_int_equal(probes_open(&tracer->probes, config, limits, backend, -1), 0);
+	give_numbers(taken);
 	return tracer;
 }
 
 void tracer_go_live(struct tracer *tracer)
 {
+	bool taken[OWN_FDS_FROM] = {};
+
+	take_numbers(taken);
 	assert_int_equal(probes_attach(tracer->probes), 0);
+	give_numbers(taken);
 }
 
 struct tracer *tracer_new(const struct config *config, const struct probe_limits *limits)
@@ -162,6 +189,7 @@ static int take_census(void *context, uint32_t tgid, const struct process *proce
 
 	row->is_born_traced = process->born_traced;
 	row->open_at_birth = process->open_at_birth;
+	row->is_compat = process->is_compat;
 	row->fds.is_known = row->fds.is_stable = row->fds.has_kinds = process->walk != 0;
 	row->fds.limit = process->fd_limit;
 	row->fds.open = 0;
@@ -220,6 +248,7 @@ static void add_ended(struct tracer *tracer, struct snapshot *last)
 		row->has_exited = true;
 		row->is_born_traced = end->born_traced;
 		row->open_at_birth = end->open_at_birth;
+		row->is_compat = end->is_compat;
 		row->fds.is_known = row->fds.is_stable = true;
 		row->fds.open = end->open;
 		row->fds.limit = end->fd_limit;

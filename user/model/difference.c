@@ -431,7 +431,10 @@ int profile_between(struct profile *out, const struct snapshot *first, const str
 	for (int i = 0; i < LOSSES; i++)
 		out->losses[i] = last->losses[i] - first->losses[i];
 	for (int i = 0; i < UNSEENS; i++)
-		out->unseen[i] = last->unseen[i] - (unseen_is_standing(i) ? 0 : first->unseen[i]);
+		out->unseen[i] = last->unseen[i] - first->unseen[i];
+	out->unseen[UNSEEN_BEGUN] = last->unseen[UNSEEN_BEGUN]; /* some may end at any time */
+	for (size_t i = 0; i < last->nr_processes; i++)
+		out->unseen[UNSEEN_COMPAT_PROCESSES] += last->processes[i].is_compat;
 	out->processes = calloc(last->nr_processes + 1, sizeof(*out->processes));
 	if (!out->processes)
 		return -ENOMEM;

@@ -42,11 +42,6 @@ const char *unseen_name(enum unseen what)
 	return unseen_names[what];
 }
 
-bool unseen_is_standing(enum unseen what)
-{
-	return what == UNSEEN_COMPAT_PROCESSES || what == UNSEEN_BEGUN;
-}
-
 static void process_free(struct profile_process *process)
 {
 	for (size_t i = 0; i < process->nr_inexact; i++) {

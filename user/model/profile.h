@@ -253,7 +253,5 @@ int profile_add_unseen(struct profile *profile, const char *name, uint64_t count
 /* Names of causes and kinds as they stand in the profile. */
 const char *loss_name(enum loss cause);
 const char *unseen_name(enum unseen what);
-/* Is what cannot be seen of @what as large in each interval: does it not grow with time? */
-bool unseen_is_standing(enum unseen what);
 
 #endif

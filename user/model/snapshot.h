@@ -35,6 +35,7 @@ struct snapshot_process {
 	bool has_exited;
 	bool is_born_traced; /* forked by a target, or execed into one */
 	uint64_t open_at_birth;
+	bool is_compat; /* runs a 32-bit program, whose calls are not seen */
 	struct fd_census fds;
 	/* Threads that have been in a wait since before the probes were live. */
 	uint32_t waiting_unseen;

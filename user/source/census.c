@@ -55,6 +55,7 @@ static int take_census(void *context, uint32_t tgid, const struct process *proce
 	}
 	row->is_born_traced = process->born_traced;
 	row->open_at_birth = process->open_at_birth;
+	row->is_compat = process->is_compat;
 	return 0;
 }
 

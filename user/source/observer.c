@@ -239,6 +239,7 @@ static void describe_end(struct snapshot_process *row, const struct process_end 
 	row->has_exited = true;
 	row->is_born_traced = end->born_traced;
 	row->open_at_birth = end->open_at_birth;
+	row->is_compat = end->is_compat;
 	row->fds = (struct fd_census){
 		.is_known = true,
 		.is_stable = true,
