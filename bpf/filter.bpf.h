@@ -60,10 +60,7 @@ static __always_inline void note_compat(struct process *process, struct task_str
 {
 	struct mm_struct *mm = FOLLOW(task, mm);
 
-	if (config.sees_compat || process->is_compat || !mm ||
-	    FOLLOW(mm, task_size) > COMPAT_SIZE_MAX)
-		return;
-	process->is_compat = 1;
+	process->is_compat = !config.sees_compat && mm && FOLLOW(mm, task_size) <= COMPAT_SIZE_MAX;
 }
 
 #endif

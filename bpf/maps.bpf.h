@@ -150,6 +150,13 @@ extern __u32 epoch;
 extern __u32 looks_everywhere;
 
 /*
+ * 1 from when everything is attached until nothing is to be counted any more.
+ * Trampolines are attached and taken off one by one, which takes seconds: what
+ * comes in by one before or after goes on at once.
+ */
+extern __u32 is_live;
+
+/*
  * Takes what @word says is there: 1, and 0 from then on. True for one of several
  * that try at once. A compare-and-swap would do, but before 5.12 ("bpf: Add
  * instructions for atomic_[cmp]xchg") no program may so much as contain one.

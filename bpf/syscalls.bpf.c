@@ -25,9 +25,7 @@ __u32 walk;
 __u32 settled_walk;
 __u32 epoch;
 __u32 looks_everywhere;
-
-/* 1: nothing is to be counted any more, and what comes in by a trampoline goes on at once. */
-__u32 doors_shut;
+__u32 is_live;
 
 static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
 					   struct pt_regs *regs, const struct call *call)
@@ -195,7 +193,7 @@ int syscall_exit_classic(struct trace_event_raw_sys_exit *record)
 	SEC("?fentry/__x64_sys_" #name)                                          \
 	int BPF_PROG(name##_entry, struct pt_regs *regs)                         \
 	{                                                                        \
-		if (!doors_shut)                                                 \
+		if (is_live)                                                     \
 			call_entered(current_task(), regs, &calls[__NR_##name]); \
 		return 0;                                                        \
 	}
@@ -203,7 +201,7 @@ int syscall_exit_classic(struct trace_event_raw_sys_exit *record)
 	SEC("?fexit/__x64_sys_" #name)                                                 \
 	int BPF_PROG(name##_exit, struct pt_regs *regs, long ret)                      \
 	{                                                                              \
-		if (!doors_shut)                                                       \
+		if (is_live)                                                           \
 			call_returned(current_task(), regs, ret, &calls[__NR_##name]); \
 		return 0;                                                              \
 	}
@@ -215,7 +213,7 @@ TRACED_CALLS(EXIT_DOOR, EXIT_DOOR, BOTH_DOORS)
 SEC("?fentry/" RESUMES_POLL)
 int BPF_PROG(poll_resumed)
 {
-	if (!doors_shut)
+	if (is_live)
 		call_entered(current_task(), NULL, &calls[__NR_restart_syscall]);
 	return 0;
 }
@@ -223,7 +221,7 @@ int BPF_PROG(poll_resumed)
 SEC("?fexit/" RESUMES_POLL)
 int BPF_PROG(poll_resumed_exit, struct restart_block *block, long ret)
 {
-	if (!doors_shut)
+	if (is_live)
 		call_returned(current_task(), NULL, ret, &calls[__NR_restart_syscall]);
 	return 0;
 }

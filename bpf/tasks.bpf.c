@@ -103,8 +103,8 @@ int task_exec_classic(void *record)
 	return task_execed(current_task());
 }
 
-#define AT_A_TIME \
-	32 /* in a function of its own, so that the verifier follows the turns of a loop once */
+/* Turns of a loop in a function of its own, so that the verifier follows them once. */
+#define AT_A_TIME 32
 
 /* Ends some of the uses from the row @next on, plus 1; where to go on, or 0. */
 __weak __u32 end_some_uses(__u32 next)

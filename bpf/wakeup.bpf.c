@@ -30,7 +30,7 @@ int BPF_PROG(callback_entered, struct wait_queue_entry *wait)
 {
 	struct epitem *epi = epitem_of_wait(wait);
 	__u64 ep = (__u64)READ(epi, ep);
-	__u32 *row = bpf_map_lookup_elem(&instances_by_ep, &ep);
+	__u32 *row = is_live ? bpf_map_lookup_elem(&instances_by_ep, &ep) : NULL;
 
 	if (row)
 		callback_begins(wait, epi, ep, *row);
@@ -59,7 +59,7 @@ static __always_inline struct registration *ctl_subject(__u32 epfd, __u32 fd)
 SEC("?fentry/do_epoll_ctl")
 int BPF_PROG(ctl_begun, int epfd, int op, int fd)
 {
-	struct registration *row = ctl_subject(epfd, fd);
+	struct registration *row = is_live ? ctl_subject(epfd, fd) : NULL;
 
 	if (row)
 		__sync_fetch_and_add(&row->begun, 1);
@@ -116,7 +116,7 @@ static __always_inline struct wait_counters *wait_under_way(struct thread *threa
 {
 	__u32 family;
 
-	if (!thread || !thread->wait.since_ns)
+	if (!is_live || !thread || !thread->wait.since_ns)
 		return NULL;
 	family = thread->wait.family;
 	return family < WAIT_FAMILIES ? &thread->counters.waits[family] : NULL;

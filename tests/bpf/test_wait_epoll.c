@@ -115,13 +115,13 @@ static void epoll_pwait_copies_its_mask_in(void **state)
 	check_every_outcome(*state, call_pwait, 8 * 41);
 }
 
-/* The timeout is NULL in the 13 calls that wait without end. */
 /* Since 5.11. */
 static bool has_pwait2(void)
 {
 	return syscall(SYS_epoll_pwait2, -1, NULL, 1, NULL, NULL, 8) == -1 && errno != ENOSYS;
 }
 
+/* The timeout is NULL in the 13 calls that wait without end. */
 static void epoll_pwait2_copies_mask_and_timeout_in(void **state)
 {
 	if (!has_pwait2())

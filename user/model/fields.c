@@ -343,7 +343,8 @@ const struct field callback_fields[] = {
 	OUTCOME("coalesced", COALESCED, "of what was queued already"),
 	OUTCOME("queued", QUEUED, "to be looked at by the next wait"),
 	OUTCOME("unsettled", UNSETTLED, "one of these, while something else was done to it"),
-	STORED_WITH(WAKEUPS_EPOLL, "woken", CALLBACK, woken, "tasks woken, of whatever process"),
+	STORED_WITH(WAKEUPS_CALLBACKS | WAKEUPS_EPOLL, "woken", CALLBACK, woken,
+		    "tasks woken, of whatever process"),
 	STORED_WITH(WAKEUPS_CALLBACKS, "passed_on", CALLBACK, passed_on,
 		    "EPOLLEXCLUSIVE: woke nobody, and left it to the next waiter"),
 	{},
@@ -369,7 +370,8 @@ const struct field descriptor_fields[] = {
 		    "calls, as in epolls.callbacks"),
 	STORED_WITH(WAKEUPS_CALLBACKS, "filtered", DESCRIPTOR, filtered, "of them"),
 	STORED_WITH(WAKEUPS_CALLBACKS, "coalesced", DESCRIPTOR, coalesced, "of them"),
-	STORED_WITH(WAKEUPS_EPOLL, "woken", DESCRIPTOR, woken, "tasks woken by them"),
+	STORED_WITH(WAKEUPS_CALLBACKS | WAKEUPS_EPOLL, "woken", DESCRIPTOR, woken,
+		    "tasks woken by them"),
 	{},
 };
 

@@ -17,7 +17,6 @@
 #include <fdscope/config.h>
 #include "base/err.h"
 #include "fdscope.skel.h"
-#include "source/keeper.h"
 #include "source/trampoline.h"
 
 /* arch/x86/include/asm/syscall_wrapper.h */
@@ -92,7 +91,7 @@ static bool has_untyped(const struct functions *functions)
 	}
 	if (file)
 		fclose(file);
-	return found;
+	return found || !file;
 }
 
 #define PREEMPT_MODE "/sys/kernel/debug/sched/preempt" /* "none voluntary (full) lazy" */
@@ -121,12 +120,16 @@ static bool is_preemptible(void)
 
 static int try_fentry(const struct btf *btf, struct functions *functions)
 {
+	int err;
+
 	if (!btf)
 		return -ENOENT;
 	find_functions(btf, functions);
 	if (!functions->ids[0] || has_untyped(functions))
 		return -ENOENT;
-	return trampoline_try(functions->ids[0], true);
+	err = trampoline_try_argument(functions->ids[0]);
+	/* Who takes trampolines off takes the last one off last: see doors_fds(). */
+	return err ? err : trampoline_try(functions->ids[NR_TRACED - 1]);
 }
 
 static bool has(const struct btf *btf, const char *name, uint32_t kind)
@@ -190,8 +193,10 @@ static void open_trampolines(struct fdscope_bpf *skel, const struct functions *f
 	bpf_object__for_each_program(program, skel->obj) {
 		int i = traced_by(program);
 
-		if (i >= 0)
-			bpf_program__set_autoload(program, functions->ids[i] != 0);
+		if (i < 0)
+			continue;
+		bpf_program__set_autoload(program, functions->ids[i] != 0);
+		bpf_program__set_autoattach(program, false);
 	}
 }
 
@@ -225,6 +230,10 @@ static void open_tracepoints(struct fdscope_bpf *skel, enum backend backend, con
 		bpf_program__set_autoload(tracepoints[i].program, tracepoints[i].is_open);
 }
 
+/* Another fdscope that has ended may still have its trampolines taken off, for ten seconds or so. */
+#define TRY_AGAIN_US 100000
+#define MAX_TRIES    300
+
 /* The one to open in place of @wanted; 0 or -errno. */
 static int choose(const struct btf *btf, enum backend wanted, struct functions *functions,
 		  enum backend *chosen)
@@ -239,6 +248,11 @@ static int choose(const struct btf *btf, enum backend wanted, struct functions *
 		return 0;
 	}
 	err = try_fentry(btf, functions);
+	for (int tries = 0; err == -EBUSY && wanted == BACKEND_FENTRY && tries < MAX_TRIES;
+	     tries++) {
+		usleep(TRY_AGAIN_US);
+		err = try_fentry(btf, functions);
+	}
 	if (err && wanted == BACKEND_FENTRY)
 		return err;
 	*chosen = err ? exact_tracepoints(btf) : BACKEND_FENTRY;
@@ -279,39 +293,40 @@ static bool is_trampoline(const struct fdscope_bpf *skel, int i)
 	return traced_by(*skel->skeleton->progs[i].prog) >= 0;
 }
 
-void doors_shut(struct fdscope_bpf *skel)
+int doors_attach(struct fdscope_bpf *skel)
 {
-	__atomic_store_n(&skel->bss->doors_shut, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0,
-		0); /* programs run in RCU read sections */
 	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
-		if (is_trampoline(skel, i))
+		struct bpf_program *program = *skel->skeleton->progs[i].prog;
+
+		if (!is_trampoline(skel, i) || !bpf_program__autoload(program))
+			continue;
+		*link_of(skel, i) = bpf_program__attach(program);
+		if (!*link_of(skel, i))
+			return -errno;
+	}
+	return 0;
+}
+
+void doors_detach(struct fdscope_bpf *skel)
+{
+	/* Programs run in read sections of RCU. Some kernels cannot wait for their end so (nohz_full). */
+	bool is_quiet = !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+
+	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
+		if (is_trampoline(skel, i) && is_quiet)
 			continue;
 		bpf_link__destroy(*link_of(skel, i));
 		*link_of(skel, i) = NULL;
 	}
 }
 
-/* The descriptors of what is attached to trampolines; how many. @fds has room for all programs. */
-static size_t trampoline_fds(const struct fdscope_bpf *skel, int *fds)
+size_t doors_fds(const struct fdscope_bpf *skel, int *fds, size_t room)
 {
 	size_t nr = 0;
 
-	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
+	for (int i = 0; i < skel->skeleton->prog_cnt && nr < room; i++) {
 		if (is_trampoline(skel, i) && *link_of(skel, i))
 			fds[nr++] = bpf_link__fd(*link_of(skel, i));
 	}
 	return nr;
-}
-
-void doors_destroy(struct fdscope_bpf *skel)
-{
-	int *fds = skel ? calloc(skel->skeleton->prog_cnt, sizeof(*fds)) : NULL;
-	size_t nr = fds ? trampoline_fds(skel, fds) : 0;
-	int gate = nr ? keeper_start(fds, nr) : -1;
-
-	fdscope_bpf__destroy(skel);
-	if (gate >= 0)
-		close(gate);
-	free(fds);
 }

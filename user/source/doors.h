@@ -10,15 +10,15 @@
  * calls, where threads compete for one that is slow. So it is with trampolines
  * wherever the kernel is preemptible, and with raw tracepoints since 7.0
  * ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast",
- * "bpf: Have __bpf_trace_run() use rcu_read_lock_dont_migrate()"). To disable
- * preemption in the program (bpf_preempt_disable) is no way out, as the switch
- * then happens where it is enabled again, which is still inside. A classic
+ * "bpf: Have __bpf_trace_run() use rcu_read_lock_dont_migrate()"). A classic
  * tracepoint runs with preemption disabled around all of that, at about 0.1 us
  * more a call. It is still skipped where bpf(2) changes a map and is preempted, on
  * that CPU: that is rare. Whatever is skipped is counted as programs_skipped.
  */
 #ifndef FDSCOPE_DOORS_H
 #define FDSCOPE_DOORS_H
+
+#include <stddef.h>
 
 #include "model/backend.h"
 
@@ -40,14 +40,18 @@ int doors_open(struct fdscope_bpf *skel, enum backend wanted, enum backend *open
 /* Does the kernel show requests to io_uring? Only after doors_open(). */
 bool doors_see_io_uring(const struct fdscope_bpf *skel);
 
-/*
- * When this returns nothing comes in any more. Trampolines stay attached, and do
- * nothing: taking one off waits for RCU tasks (kernel/trace/ftrace.c,
- * unregister_ftrace_direct), a tenth of a second for each function.
- */
-void doors_shut(struct fdscope_bpf *skel);
+/* Attaches the trampolines of @skel, which is loaded, if they are its doors. 0 or -errno. */
+int doors_attach(struct fdscope_bpf *skel);
 
-/* Destroys @skel, which may be NULL, and leaves the taking off to an orphan. */
-void doors_destroy(struct fdscope_bpf *skel);
+/*
+ * Detaches all but the trampolines; when this returns, programs that began before
+ * bss->is_live was cleared have ended. Trampolines stay, and do nothing: taking
+ * one off waits for RCU tasks (kernel/trace/ftrace.c, unregister_ftrace_direct), a
+ * tenth of a second for each function.
+ */
+void doors_detach(struct fdscope_bpf *skel);
+
+/* Descriptors of the trampolines' links, at most @room, as they were attached; how many. */
+size_t doors_fds(const struct fdscope_bpf *skel, int *fds, size_t room);
 
 #endif

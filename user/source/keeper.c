@@ -3,62 +3,98 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
-#include <sys/resource.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool is_among(const int *fds, size_t nr, int fd)
+static int compare_fds(const void *one, const void *other)
 {
+	return *(const int *)one - *(const int *)other;
+}
+
+static void close_between(unsigned int first, unsigned int last)
+{
+	if (first <= last)
+		syscall(SYS_close_range, first, last, 0);
+}
+
+/* The reader of a pipe that we inherited waits for its end: it must not be held open here. */
+static void close_others(const int *fds, size_t nr)
+{
+	int *kept = malloc(nr * sizeof(*kept));
+	unsigned int next = 0;
+
+	if (!kept)
+		_exit(1);
+	for (size_t i = 0; i < nr; i++)
+		kept[i] = fds[i];
+	qsort(kept, nr, sizeof(*kept), compare_fds);
 	for (size_t i = 0; i < nr; i++) {
-		if (fds[i] == fd)
-			return true;
+		if (kept[i])
+			close_between(next, kept[i] - 1);
+		next = kept[i] + 1;
 	}
-	return false;
+	close_between(next, ~0U);
+	free(kept);
 }
 
-/* The reader of a pipe that its parent inherited waits for its end: it must not be held open here. */
-static void close_others(const int *fds, size_t nr, int gate)
+/* The last of @fds is the gate. */
+static void keep(const int *fds, size_t nr)
 {
-	struct rlimit limit;
-	int end = getrlimit(RLIMIT_NOFILE, &limit) ? 1024 : limit.rlim_cur;
+	sigset_t none;
+	char nothing;
 
-	for (int fd = 0; fd < end; fd++) {
-		if (fd != gate && !is_among(fds, nr, fd))
-			close(fd);
-	}
-}
-
-/* The child of a child that has ended: nobody's to wait for. */
-static void keep(const int *fds, size_t nr, int gate)
-{
-	char none;
-
-	if (fork())
-		_exit(0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
-	close_others(fds, nr, gate);
-	while (read(gate, &none, 1) < 0 && errno == EINTR)
+	if (chdir("/"))
+		_exit(1);
+	close_others(fds, nr);
+	while (read(fds[nr - 1], &nothing, 1) < 0 && errno == EINTR)
 		;
+	for (size_t i = 0; i < nr; i++)
+		close(fds[i]);
 	_exit(0);
+}
+
+/* As the child of a child that has ended it is nobody's to wait for. 0 or -errno. */
+static int fork_orphan(const int *fds, size_t nr)
+{
+	pid_t pid = fork(), orphan;
+	int status;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid) {
+		orphan = fork();
+		if (!orphan)
+			keep(fds, nr);
+		_exit(orphan < 0 ? errno : 0);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
 }
 
 int keeper_start(const int *fds, size_t nr)
 {
-	int gate[2];
-	pid_t pid;
+	int *all = malloc((nr + 1) * sizeof(*all)), gate[2], err;
 
-	if (pipe2(gate, O_CLOEXEC))
+	if (!all)
+		return -ENOMEM;
+	if (pipe2(gate, O_CLOEXEC)) {
+		free(all);
 		return -errno;
-	pid = fork();
-	if (!pid) {
-		keep(fds, nr, gate[0]);
-	} else if (pid > 0) {
-		waitpid(pid, NULL, 0);
-		close(gate[0]);
-		return gate[1];
 	}
+	for (size_t i = 0; i < nr; i++)
+		all[i] = fds[i];
+	all[nr] = gate[0];
+	err = fork_orphan(all, nr + 1);
 	close(gate[0]);
-	close(gate[1]);
-	return -ECHILD;
+	if (err)
+		close(gate[1]);
+	free(all);
+	return err ? err : gate[1];
 }

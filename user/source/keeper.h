@@ -7,8 +7,8 @@
 
 /*
  * Starts one that has nothing open but @fds. Returns a descriptor: when it is
- * closed, the orphan ends, and with it what nobody else holds of @fds. -errno if
- * there is none to be had.
+ * closed, the orphan closes @fds one after the other, and ends. -errno if there
+ * is none to be had.
  */
 int keeper_start(const int *fds, size_t nr);
 

@@ -375,6 +375,7 @@ static int go_live(struct live *live)
 {
 	int code;
 
+	observer_before_live(live->observer);
 	if (probes_attach(live->probes))
 		return EXIT_NO_MEASURE;
 	live->live_ns = clock_now_ns();

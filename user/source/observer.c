@@ -25,9 +25,8 @@ struct observer {
 	const struct id_list *named;
 	uint64_t live_ns;
 	bool has_walked; /* every target that has descriptors has been met */
-	bool has_counted_begun;
-	uint64_t
-		nr_begun; /* calls that targets were in when the probes went live, and whose end is not seen */
+	/* calls that targets were in before the probes were live, and whose end is not seen */
+	uint64_t nr_begun;
 	struct ended *ended;
 	size_t nr_ended;
 	size_t nr_pending;	    /* of them, not retired */
@@ -46,6 +45,22 @@ struct observer *observer_new(struct probes *probes, const struct id_list *named
 		observer->named = named;
 	}
 	return observer;
+}
+
+static int count_begun(void *context, uint32_t tgid, const struct process *process)
+{
+	static const struct id_list nobody;
+	struct observer *observer = context;
+
+	(void)process;
+	observer->nr_begun += procfs_count_inside(tgid, &nobody).elsewhere;
+	return 0;
+}
+
+void observer_before_live(struct observer *observer)
+{
+	if (probes_backend(observer->probes) == BACKEND_FENTRY)
+		probes_each_process(observer->probes, count_begun, observer);
 }
 
 void observer_free(struct observer *observer)
@@ -300,20 +315,9 @@ static int list_known_threads(const struct snapshot *snapshot, uint32_t tgid, st
 	return 0;
 }
 
-/* A trampoline does not see the end of a call that was begun before it was there. */
-static void note_begun(struct observer *observer, struct snapshot *snapshot, uint64_t nr_elsewhere)
-{
-	if (!observer->has_counted_begun && probes_backend(observer->probes) == BACKEND_FENTRY)
-		observer->nr_begun = nr_elsewhere;
-	observer->has_counted_begun = true;
-	snapshot->unseen[UNSEEN_BEGUN] = observer->nr_begun;
-}
-
 /* What only /proc knows: the present name, and threads that returned from nothing yet. */
 static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 {
-	uint64_t nr_elsewhere = 0;
-
 	for (size_t i = 0; i < snapshot->nr_processes; i++) {
 		struct snapshot_process *row = &snapshot->processes[i];
 		struct id_list known = {};
@@ -334,13 +338,12 @@ static int ask_procfs(struct observer *observer, struct snapshot *snapshot)
 
 			row->waiting_unseen = inside.waiting;
 			row->waiting_denied = inside.is_denied;
-			nr_elsewhere += inside.elsewhere;
 		}
 		free(known.items);
 		if (err)
 			return err;
 	}
-	note_begun(observer, snapshot, nr_elsewhere);
+	snapshot->unseen[UNSEEN_BEGUN] = observer->nr_begun;
 	return 0;
 }
 

@@ -15,6 +15,9 @@ struct observer;
 struct observer *observer_new(struct probes *probes, const struct id_list *named);
 void observer_free(struct observer *observer);
 
+/* To be called when the targets are named, before the probes count: notes what will not be seen. */
+void observer_before_live(struct observer *observer);
+
 /* To be called once the probes count: the clock and the first look at descriptors start here. */
 void observer_go_live(struct observer *observer, uint64_t now_ns);
 

@@ -18,6 +18,7 @@
 #include "source/doors.h"
 #include "source/epolls.h"
 #include "source/iterator.h"
+#include "source/keeper.h"
 #include "source/wakeups.h"
 
 struct probes {
@@ -67,12 +68,8 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 }
 
 /* Why the kernel would not have it, as far as an errno tells. */
-static int log_load_error(int err, enum backend backend)
+static int log_load_error(int err)
 {
-	if (backend == BACKEND_FENTRY)
-		return log_err(
-			-err,
-			"attach trampolines to the traced calls (--backend auto takes what works)");
 	if (err == -EPERM || err == -EACCES)
 		return log_err(
 			-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
@@ -122,29 +119,56 @@ static int take_end(void *context, void *data, size_t size)
 	return 0;
 }
 
-static int try_load(struct probes *probes, const struct config *config,
-		    const struct probe_limits *limits, enum backend backend)
+/* Opens the programs and says which are to be loaded. 0 or -errno, logged. */
+static int choose_programs(struct probes *probes, const struct config *config,
+			   const struct probe_limits *limits, enum backend backend)
 {
 	int err;
 
 	probes->skel = fdscope_bpf__open();
 	if (!probes->skel)
-		return -errno;
+		return log_err(errno, "open the BPF programs");
 	probes->nr_rows = limits->threads;
 	*(struct config *)&probes->skel->rodata->config = *config;
 	err = doors_open(probes->skel, backend, &probes->backend);
-	if (!err)
-		err = wakeups_open(&probes->wakeups, probes->skel, config->wakeups);
 	if (err)
-		return err;
+		return log_err(-err, "attach trampolines to the traced calls (--backend auto takes "
+				     "what works)");
+	err = wakeups_open(&probes->wakeups, probes->skel, config->wakeups);
+	if (err)
+		return log_err(-err, "watch the kernel's wakeups (its functions cannot be traced "
+				     "here: fdscope check; without --wakeups all else is "
+				     "measured)");
 	err = set_sizes(probes->skel, limits);
-	return err ? err : fdscope_bpf__load(probes->skel);
+	return err ? log_load_error(err) : 0;
 }
 
+#define LINKS_MAX 256
+
+/* What takes long to be taken off is left to an orphan; if there is none to be had, it takes long. */
 static void unload(struct probes *probes)
 {
+	int fds[LINKS_MAX], gate = -1;
+	size_t nr = 0;
+
+	if (probes->skel)
+		nr = doors_fds(probes->skel, fds, LINKS_MAX);
+	nr += wakeups_fds(probes->wakeups, fds + nr, LINKS_MAX - nr);
+	if (nr)
+		gate = keeper_start(fds, nr);
 	wakeups_close(probes->wakeups);
-	doors_destroy(probes->skel);
+	fdscope_bpf__destroy(probes->skel);
+	if (gate >= 0)
+		close(gate);
+	probes->wakeups = NULL;
+	probes->skel = NULL;
+}
+
+static int load_chosen(struct probes *probes)
+{
+	int err = fdscope_bpf__load(probes->skel);
+
+	return err ? err : doors_attach(probes->skel);
 }
 
 /* What was not asked for by name may be refused. */
@@ -154,16 +178,18 @@ static int load_programs(struct probes *probes, const struct config *config,
 	int err;
 
 	libbpf_set_print(print_nothing);
-	err = try_load(probes, config, limits, backend);
+	err = choose_programs(probes, config, limits, backend);
+	if (err)
+		return err;
+	err = load_chosen(probes);
 	if (err && backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
 		unload(probes);
-		err = try_load(probes, config, limits, BACKEND_TRACEPOINTS);
+		err = choose_programs(probes, config, limits, BACKEND_TRACEPOINTS);
+		if (err)
+			return err;
+		err = load_chosen(probes);
 	}
-	if (err && config->wakeups && !wakeups_parts(probes->wakeups))
-		return log_err(-err, "watch the kernel's wakeups (its functions cannot be traced "
-				     "here: fdscope check; without --wakeups all else is "
-				     "measured)");
-	return err ? log_load_error(err, backend) : 0;
+	return err ? log_load_error(err) : 0;
 }
 
 int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
@@ -205,11 +231,10 @@ void probes_close(struct probes *probes)
 	if (!probes)
 		return;
 	epolls_close(probes->epolls);
-	wakeups_close(probes->wakeups);
 	if (probes->rows)
 		munmap(probes->rows, (size_t)probes->nr_rows * sizeof(struct thread));
 	ring_buffer__free(probes->ended);
-	doors_destroy(probes->skel);
+	unload(probes);
 	free(probes);
 }
 
@@ -250,6 +275,11 @@ bool probes_has_targets(const struct probes *probes)
 	return !bpf_map_get_next_key(processes_fd(probes), NULL, &tgid);
 }
 
+static void set_live(struct probes *probes, uint32_t is_live)
+{
+	__atomic_store_n(&probes->skel->bss->is_live, is_live, __ATOMIC_SEQ_CST);
+}
+
 int probes_attach(struct probes *probes)
 {
 	int err = fdscope_bpf__attach(probes->skel);
@@ -257,16 +287,16 @@ int probes_attach(struct probes *probes)
 	if (err)
 		return log_err(-err,
 			       "attach the probes (fdscope check tells what this kernel allows)");
-	return wakeups_attach(probes->wakeups);
+	err = wakeups_attach(probes->wakeups);
+	if (!err)
+		set_live(probes, 1);
+	return err;
 }
 
 void probes_detach(struct probes *probes)
 {
-	wakeups_detach(probes->wakeups);
-	if (probes->backend == BACKEND_FENTRY)
-		doors_shut(probes->skel);
-	else
-		fdscope_bpf__detach(probes->skel);
+	set_live(probes, 0);
+	doors_detach(probes->skel);
 }
 
 unsigned probes_wakeups(const struct probes *probes)

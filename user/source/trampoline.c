@@ -7,21 +7,29 @@
 #include <linux/bpf.h>
 #include <bpf/bpf.h>
 
-int trampoline_try(uint32_t function, bool looks)
+static const struct bpf_insn look[] = {
+	{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
+	{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+	{ .code = BPF_JMP | BPF_EXIT },
+};
+
+/* The program's descriptor, or -errno. */
+static int load(uint32_t function, const struct bpf_insn *insns, size_t nr)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = BPF_TRACE_FEXIT,
 		    .attach_btf_id = function);
-	static const struct bpf_insn look[] = {
-		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	int program = bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "Dual BSD/GPL",
-				    looks ? look : look + 1, looks ? 3 : 2, &opts);
-	int link, err = 0;
+	int program =
+		bpf_prog_load(BPF_PROG_TYPE_TRACING, "trial", "Dual BSD/GPL", insns, nr, &opts);
+
+	return program < 0 ? -errno : program;
+}
+
+int trampoline_try(uint32_t function)
+{
+	int program = load(function, look + 1, 2), link, err = 0;
 
 	if (program < 0)
-		return errno == EACCES ? -EOPNOTSUPP : -errno;
+		return program;
 	link = bpf_raw_tracepoint_open(NULL, program);
 	if (link < 0)
 		err = -errno;
@@ -29,4 +37,16 @@ int trampoline_try(uint32_t function, bool looks)
 		close(link);
 	close(program);
 	return err;
+}
+
+int trampoline_try_argument(uint32_t function)
+{
+	int program = load(function, look, 3);
+
+	if (program == -EACCES)
+		return -EOPNOTSUPP;
+	if (program < 0)
+		return program;
+	close(program);
+	return 0;
 }

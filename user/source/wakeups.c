@@ -62,7 +62,7 @@ static int try_function(const struct btf *btf, const char *function)
 {
 	int id = btf ? btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) : 0;
 
-	return id > 0 ? trampoline_try(id, false) : -ENOENT;
+	return id > 0 ? trampoline_try(id) : -ENOENT;
 }
 
 static void try_all(struct answers *answers)
@@ -135,6 +135,25 @@ static struct bpf_program *program_of(const struct wakeups *wakeups, size_t i)
 	return bpf_object__find_program_by_name(wakeups->skel->obj, hooks[i].program);
 }
 
+/* What each part shows. */
+static const struct {
+	enum wakeups_part part;
+	const char *what;
+} shown[] = {
+	{ WAKEUPS_CALLBACKS, "what epoll is told" },
+	{ WAKEUPS_EPOLL, "whom epoll wakes" },
+	{ WAKEUPS_POLL, "whom poll and select wake" },
+	{ WAKEUPS_SLEEPS, "who sleeps on" },
+};
+
+static void say_missing(const struct wakeups *wakeups)
+{
+	for (size_t i = 0; i < sizeof(shown) / sizeof(*shown); i++) {
+		if (!(wakeups->parts & shown[i].part))
+			log_note("--wakeups: this kernel does not let be seen %s", shown[i].what);
+	}
+}
+
 int wakeups_open(struct wakeups **out, struct fdscope_bpf *skel, bool is_wanted)
 {
 	struct wakeups *wakeups = calloc(1, sizeof(*wakeups));
@@ -147,6 +166,8 @@ int wakeups_open(struct wakeups **out, struct fdscope_bpf *skel, bool is_wanted)
 	err = is_wanted ? choose(wakeups) : 0;
 	if (err)
 		return err;
+	if (is_wanted)
+		say_missing(wakeups);
 	for (size_t i = 0; i < NR_HOOKS; i++) {
 		bpf_program__set_autoload(program_of(wakeups, i), wakeups->is_chosen[i]);
 		bpf_program__set_autoattach(program_of(wakeups, i), false);
@@ -158,7 +179,8 @@ void wakeups_close(struct wakeups *wakeups)
 {
 	if (!wakeups)
 		return;
-	wakeups_detach(wakeups);
+	for (size_t i = 0; i < NR_HOOKS; i++)
+		bpf_link__destroy(wakeups->links[i]);
 	free(wakeups);
 }
 
@@ -175,12 +197,15 @@ int wakeups_attach(struct wakeups *wakeups)
 	return 0;
 }
 
-void wakeups_detach(struct wakeups *wakeups)
+size_t wakeups_fds(const struct wakeups *wakeups, int *fds, size_t room)
 {
-	for (size_t i = NR_HOOKS; i-- > 0;) {
-		bpf_link__destroy(wakeups->links[i]);
-		wakeups->links[i] = NULL;
+	size_t nr = 0;
+
+	for (size_t i = 0; wakeups && i < NR_HOOKS && nr < room; i++) {
+		if (wakeups->links[i])
+			fds[nr++] = bpf_link__fd(wakeups->links[i]);
 	}
+	return nr;
 }
 
 unsigned wakeups_parts(const struct wakeups *wakeups)

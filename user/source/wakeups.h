@@ -8,6 +8,7 @@
 #define FDSCOPE_WAKEUPS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "model/profile.h"
 
@@ -27,9 +28,11 @@ unsigned wakeups_try(int *err);
 int wakeups_open(struct wakeups **out, struct fdscope_bpf *skel, bool is_wanted);
 void wakeups_close(struct wakeups *wakeups);
 
-/* Goes live. 0 or -errno, logged. */
+/* 0 or -errno, logged. Nothing is counted before bss->is_live. */
 int wakeups_attach(struct wakeups *wakeups);
-void wakeups_detach(struct wakeups *wakeups);
+
+/* Descriptors of the links, at most @room; how many. @wakeups may be NULL. */
+size_t wakeups_fds(const struct wakeups *wakeups, int *fds, size_t room);
 
 /* enum wakeups_part of what is watched; 0: nothing. @wakeups may be NULL. */
 unsigned wakeups_parts(const struct wakeups *wakeups);

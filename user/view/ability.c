@@ -85,6 +85,8 @@ void ability_show(struct sheet *sheet, const struct ability *ability)
 		   yes_no(ability->sees_io_uring,
 			  "its requests are counted, as unseen; their work is not",
 			  "not seen, not even counted"));
+	if (ability->system_calls)
+		return;
 	sheet_line(sheet, "32-bit", "%s counted, as unseen",
 		   yes_no(ability->backend == BACKEND_FENTRY, "programs are", "calls are"));
 }
