@@ -96,6 +96,34 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #endif
 
 /*
+ * READ() in two steps, for an object of which several members are read: CAST() it
+ * once, which costs as much as half a read, and SEE() them, and through what they point to.
+ */
+#ifdef READS_OFTEN
+#define CAST(ptr)                                                                               \
+	({                                                                                      \
+		typeof(ptr) cast_ptr = (ptr);                                                   \
+		if (bpf_rdonly_cast)                                                            \
+			cast_ptr = bpf_rdonly_cast(cast_ptr,                                    \
+						   bpf_core_type_id_kernel(typeof(*cast_ptr))); \
+		cast_ptr;                                                                       \
+	})
+#define SEE(ptr, member)                                            \
+	({                                                          \
+		typeof(ptr) see_ptr = (ptr);                        \
+		typeof(see_ptr->member) see_value;                  \
+		if (bpf_rdonly_cast)                                \
+			see_value = see_ptr->member;                \
+		else                                                \
+			see_value = BPF_CORE_READ(see_ptr, member); \
+		see_value;                                          \
+	})
+#else
+#define CAST(ptr)	 (ptr)
+#define SEE(ptr, member) READ(ptr, member)
+#endif
+
+/*
  * The word that stands at @at, as the verifier's scalar, so that a pointer can be
  * hashed: the kernel's BTF has a struct that begins with a bare word.
  */

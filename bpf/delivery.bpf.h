@@ -11,7 +11,7 @@
 
 #include "registration.bpf.h"
 
-#define EVENTS_READ  14	 /* of epoll_wait, at a time */
+#define EVENTS_READ  10	 /* of epoll_wait, at a time: an even number, see read_by_words() */
 #define EVENT_CHUNKS 512 /* that one function goes through */
 #define NR_CHUNKS    64	 /* of pollfds */
 
@@ -61,11 +61,18 @@ static __always_inline bool is_out_alone(__u32 events)
 		__sync_fetch_and_add(&(row)->member, 1); \
 	} while (0)
 
-/* The table of descriptors, read once for all the events that the wait returned with at @now. */
-static __noinline int read_table(struct epoll_use *use, __u64 now)
+/*
+ * The table of descriptors, read once for all the events that the wait of the use in
+ * @use_row returned with at @now. A global function: to follow a member of the task
+ * costs the verifier a search through all the kernel's types.
+ */
+__weak int read_table(__u32 use_row, __u64 now)
 {
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct files_struct *files = FOLLOW(current_task(), files);
 
+	if (!use)
+		return 0; /* for the verifier */
 	use->nr_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
 	use->fds = files ? (__u64)FOLLOW(FOLLOW(files, fdt), fd) : 0;
 	use->fds_ns = now;
@@ -76,7 +83,7 @@ static __noinline int read_table(struct epoll_use *use, __u64 now)
 static __always_inline __u64 file_held(struct epoll_use *use, __u32 fd, __u64 now)
 {
 	if (use->fds_ns != now)
-		read_table(use, now);
+		read_table(use->row, now);
 	return fd < use->nr_fds ? read_word((void *)(use->fds + fd * sizeof(__u64))) : 0;
 }
 
@@ -106,10 +113,9 @@ static __noinline int note_hangup(struct epoll_use *use, struct registration *ro
 }
 
 /* Edge deliveries are looked at again when the thread waits again. */
-static __noinline int note_edge(struct epoll_use *use, __u32 use_row, __u32 description,
-				struct thread *thread)
+static __noinline int note_edge(struct epoll_use *use, __u32 description, struct thread *thread)
 {
-	struct batch *batch = bpf_map_lookup_elem(&batches, &use_row);
+	struct batch *batch = bpf_map_lookup_elem(&batches, &use->row);
 	__u32 at = use->nr_edges;
 
 	if (!batch)
@@ -125,21 +131,20 @@ static __noinline int note_edge(struct epoll_use *use, __u32 use_row, __u32 desc
 }
 
 /* Whose the first read after it is. */
-static __always_inline void note_told(struct epoll_use *use, __u32 use_row,
-				      struct description *description)
+static __always_inline void note_told(struct epoll_use *use, struct description *description)
 {
-	if (description->use == use_row + 1 && description->use_serial == use->serial)
+	if (description->use == use->row + 1 && description->use_serial == use->serial)
 		return; /* it was the last one, too */
-	description->use = use_row + 1;
+	description->use = use->row + 1;
 	description->use_serial = use->serial;
 	description->told_start_ns = use->process_start_ns;
 	description->told_tgid = use->tgid;
 	description->told_instance = use->instance;
 }
 
-static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
-					  struct registration *row, struct description *description,
-					  __u32 mode, __u32 events, __u64 now)
+static __always_inline void note_delivery(struct epoll_use *use, struct registration *row,
+					  struct description *description, __u32 mode, __u32 events,
+					  __u64 now)
 {
 	bool is_level = !(mode & EPOLLET);
 
@@ -147,8 +152,6 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 		count_ignored(use, row, mode, events, now);
 	if (is_level && description->is_unwritten && is_out_alone(events))
 		COUNT_BOTH(use, row, idle_out);
-	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
-		note_hangup(use, row, description, events);
 	description->is_ignored = 1;
 	if (events & EPOLLOUT)
 		description->is_unwritten = 1;
@@ -157,7 +160,7 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 			COUNT_BOTH(use, row, residual);
 		if (!is_level && !description->undrained_ns)
 			description->undrained_ns = now;
-		note_told(use, use_row, description);
+		note_told(use, description);
 		description->is_unread = 1;
 	}
 	description->delivered_ns = now;
@@ -167,9 +170,9 @@ static __always_inline void note_delivery(struct epoll_use *use, __u32 use_row,
 #define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE)
 
 /* One event of the registration in @row, which is number @number; @mode are its MODES. */
-static __always_inline void registration_delivered(struct epoll_use *use, __u32 use_row,
-						   struct registration *row, __u32 number,
-						   __u32 mode, __u32 events, __u64 now)
+static __always_inline void registration_delivered(struct epoll_use *use, struct registration *row,
+						   __u32 number, __u32 mode, __u32 events,
+						   __u64 now)
 {
 	struct description *description;
 	struct thread *thread;
@@ -186,14 +189,16 @@ static __always_inline void registration_delivered(struct epoll_use *use, __u32 
 		return;
 	}
 	description->registration = number + 1;
-	note_delivery(use, use_row, row, description, mode, events, now);
+	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
+		note_hangup(use, row, description, events);
+	note_delivery(use, row, description, mode, events, now);
 	if (description->is_listener)
 		count_delivered_listener(description->ino, use->tgid, use->process_start_ns,
 					 mode & EPOLLEXCLUSIVE);
 	if (mode & EPOLLET && events & EPOLLIN) {
 		thread = bpf_map_lookup_elem(&threads, &use->thread);
 		if (thread)
-			note_edge(use, use_row, row->description, thread);
+			note_edge(use, row->description, thread);
 	}
 }
 
@@ -202,7 +207,7 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct registration *row;
-	__u32 number, mode;
+	__u32 number;
 
 	if (!use)
 		return 0; /* for the verifier */
@@ -211,34 +216,77 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 		use->counters.unattributed++;
 		return 0;
 	}
-	mode = row->events & MODES;
-	if (events == EPOLLIN &&
-	    !mode) /* nearly all: the compiler leaves out what this rules out */
-		registration_delivered(use, use_row, row, number, 0, EPOLLIN, now);
-	else
-		registration_delivered(use, use_row, row, number, mode, events, now);
+	registration_delivered(use, row, number, row->events & MODES, events, now);
 	return 0;
+}
+
+/*
+ * What nearly all events are: level, IN and nothing else, of a registration met
+ * before. True if it was one and is counted, but for by.level and in, which are
+ * added up by the caller. Short, as the verifier follows it for each of a loop's turns.
+ */
+static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 events, __u64 data,
+						  __u64 now)
+{
+	struct description *description;
+	struct registration *row;
+	__u32 number;
+
+	if (events != EPOLLIN)
+		return false;
+	row = hinted_registration(use->instance, data, &number);
+	if (!row || row->events & MODES)
+		return false;
+	description = described(row);
+	if (!description || description->has_ended || description->is_listener)
+		return false;
+	__sync_fetch_and_add(&row->deliveries, 1);
+	row->tgid = use->tgid;
+	description->registration = number + 1;
+	note_delivery(use, row, description, 0, EPOLLIN, now);
+	return true;
+}
+
+/*
+ * Reads @bytes of user memory at @address, to where there is room for whole words.
+ * The kernel copies words, and single bytes of what is left: a word more is read
+ * faster than a part of one, unless it is on a page that is not there.
+ */
+static __always_inline bool read_by_words(void *to, __u64 bytes, __u64 address)
+{
+	return !bpf_probe_read_user(to, (bytes + 7) & ~7, (void *)address) ||
+	       !bpf_probe_read_user(to, bytes, (void *)address);
 }
 
 /* Up to EVENTS_READ of the @nr events at @array; not 0 if they could not be read. */
 __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 {
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct user_event seen[EVENTS_READ];
 	__u64 bytes = nr * sizeof(*seen);
+	__u32 plain = 0;
 
 	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
 	if (bytes > sizeof(seen))
 		bytes = sizeof(seen);
-	if (bpf_probe_read_user(seen, bytes, (void *)array))
+	if (!use)
+		return 0; /* for the verifier */
+	if (!read_by_words(seen, bytes, array))
 		return 1;
-	for (__u32 i = 0; i < EVENTS_READ && i < nr; i++)
-		event_delivered(use_row, seen[i].events, seen[i].data, now);
+	for (__u32 i = 0; i < EVENTS_READ && i < nr; i++) {
+		if (plain_event_delivered(use, seen[i].events, seen[i].data, now))
+			plain++;
+		else
+			event_delivered(use_row, seen[i].events, seen[i].data, now);
+	}
+	use->counters.deliveries.by.level += plain;
+	use->counters.deliveries.in += plain;
 	return 0;
 }
 
 /*
- * Each of these goes through EVENT_CHUNKS times as many as the one before: 7 168,
- * 3.6 million, which is more than a process can have descriptors (fs.nr_open).
+ * Each of these goes through EVENT_CHUNKS times as many as the one before: 5 120,
+ * 2.6 million, which is more than a process can have descriptors (fs.nr_open).
  * One loop as long would take the verifier a second, and a third level the stack
  * that the events are read to.
  */
@@ -366,8 +414,6 @@ static __always_inline void look_back(struct thread *thread, struct task_struct 
 	struct eventpoll *ep;
 	struct epoll_use *use;
 
-	if (!thread->nr_edges)
-		return;
 	ep = eventpoll_of(file_of(task, epfd));
 	use = ep ? find_known_use(thread, (__u64)ep) : NULL;
 	if (!use || !use->nr_edges)

@@ -79,11 +79,12 @@ static __always_inline void read_peer(struct description *description, struct so
 		bpf_probe_read_kernel(description->address, 16, &sk->__sk_common.skc_v6_daddr);
 }
 
-static __always_inline void describe(struct description *description, struct file *file)
+static __always_inline void describe(struct description *description, __u32 row, struct file *file)
 {
 	struct inode *inode = READ(file, f_inode);
 
 	__builtin_memset(description, 0, sizeof(*description));
+	description->row = row;
 	description->born_ns = bpf_ktime_get_ns();
 	description->inode = (__u64)inode;
 	description->private_data = (__u64)READ(file, private_data);
@@ -91,6 +92,8 @@ static __always_inline void describe(struct description *description, struct fil
 	description->walk = walk;
 	description->kind = file_kind_by_name(file);
 	description->drain_rule = drain_rule_of(file, description->kind);
+	if (description->kind == KIND_EPOLL)
+		knows_epolls = 1;
 	if (description->kind == KIND_SOCKET) {
 		struct sock *sk = file_sock(file);
 
@@ -107,26 +110,44 @@ static __always_inline void describe(struct description *description, struct fil
 /* Another file can come to live at the same address when the end of the first went unseen. */
 static __always_inline bool is_same_description(struct description *description, struct file *file)
 {
+	struct file *seen = CAST(file);
+
 	return description->file == (__u64)file &&
-	       description->inode == (__u64)READ(file, f_inode) &&
-	       description->private_data == (__u64)READ(file, private_data);
+	       description->inode == (__u64)SEE(seen, f_inode) &&
+	       description->private_data == (__u64)SEE(seen, private_data);
 }
 
-static __noinline struct description *find_description(struct file *file, __u32 *hint)
+static __always_inline __u32 *description_hint(__u64 address)
 {
-	struct description *description;
-	__u64 address = (__u64)file;
+	return &description_hints[row_hint(address)];
+}
+
+static __always_inline struct description *description_at(__u32 row_plus_1)
+{
+	__u32 row = row_plus_1 - 1;
+
+	return bpf_map_lookup_elem(&descriptions, &row); /* there is no row ~0 */
+}
+
+/*
+ * The row of what is known of the struct file at @address, plus 1, or 0. A global
+ * function, so that the verifier follows it once.
+ */
+__weak __u32 known_row(__u64 address)
+{
 	__u32 *row = bpf_map_lookup_elem(&descriptions_by_file, &address);
+	struct file *file = (struct file *)address;
+	struct description *description;
 
 	if (!row)
-		return NULL;
+		return 0;
 	description = bpf_map_lookup_elem(&descriptions, row);
 	if (!description)
-		return NULL; /* for the verifier */
+		return 0; /* for the verifier */
 	if (!is_same_description(description, file))
-		describe(description, file);
-	*hint = *row;
-	return description;
+		describe(description, *row, file);
+	*description_hint(address) = *row;
+	return *row + 1;
 }
 
 /* Can there be a description of @file? */
@@ -138,14 +159,23 @@ static __always_inline bool may_be_known(struct file *file)
 /* What is known of @file, which may be known, or NULL. */
 static __always_inline struct description *known_description(struct file *file)
 {
-	__u32 *hint = &description_hints[row_hint((__u64)file)];
-	struct description *description;
-	__u32 row = *hint;
+	struct description *description =
+		bpf_map_lookup_elem(&descriptions, description_hint((__u64)file));
 
-	description = bpf_map_lookup_elem(&descriptions, &row);
 	if (description && is_same_description(description, file))
 		return description;
-	return find_description(file, hint);
+	return description_at(known_row((__u64)file));
+}
+
+/* The row of @file, which may be none or of a @kind that cannot be known, plus 1; by itself, as that is rare. */
+static __noinline __attribute__((unused)) __u32 search_row(struct file *file, __u32 kind)
+{
+	struct description *description;
+
+	if (!file || kind == KIND_FILE)
+		return 0;
+	description = known_description(file);
+	return description ? description->row + 1 : 0;
 }
 
 static __always_inline struct description *description_of(struct file *file)
@@ -165,7 +195,7 @@ __weak __u32 description_row(__u64 address)
 		row = *known;
 		description = bpf_map_lookup_elem(&descriptions, &row);
 		if (description && !is_same_description(description, file))
-			describe(description, file);
+			describe(description, row, file);
 		return row + 1;
 	}
 	if (bpf_map_pop_elem(&free_descriptions, &row)) {
@@ -175,7 +205,7 @@ __weak __u32 description_row(__u64 address)
 	description = bpf_map_lookup_elem(&descriptions, &row);
 	if (!description)
 		return 0; /* for the verifier */
-	describe(description, file);
+	describe(description, row, file);
 	if (!bpf_map_update_elem(&descriptions_by_file, &address, &row, BPF_NOEXIST))
 		return row + 1;
 	description->is_used = 0; /* another thread was first */
@@ -183,13 +213,6 @@ __weak __u32 description_row(__u64 address)
 	bpf_map_push_elem(&free_descriptions, &row, 0);
 	known = bpf_map_lookup_elem(&descriptions_by_file, &address);
 	return known ? *known + 1 : 0;
-}
-
-static __always_inline struct description *description_at(__u32 row_plus_1)
-{
-	__u32 row = row_plus_1 - 1;
-
-	return row_plus_1 ? bpf_map_lookup_elem(&descriptions, &row) : NULL;
 }
 
 /*
@@ -227,52 +250,62 @@ static __always_inline bool is_of(struct registration *registration,
 	return registration->is_used && registration->description_born_ns == description->born_ns;
 }
 
-/* The use that was told last; when its thread has ended, that of its process's ended threads. */
-static __always_inline struct epoll_use *use_told(struct description *description)
+/* What the ended threads of the process that was told last made of the instance. */
+static __noinline struct epoll_use *ended_use_told(struct description *description)
 {
 	struct use_key key = {
 		.start_ns = description->told_start_ns,
 		.tgid = description->told_tgid,
 		.instance = description->told_instance,
 	};
-	__u32 row = description->use - 1, *ended;
-	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &row);
+	__u32 *ended = bpf_map_lookup_elem(&ended_uses, &key);
 
-	if (use && use->serial == description->use_serial)
-		return use;
-	ended = bpf_map_lookup_elem(&ended_uses, &key);
 	return ended ? bpf_map_lookup_elem(&epoll_uses, ended) : NULL;
 }
 
-/* The first read after a delivery with IN is counted where that was counted. */
-static __noinline int count_first_read(struct description *description, bool found_nothing)
+/* The use that was told last; when its thread has ended, that of its process's ended threads. */
+static __always_inline struct epoll_use *use_told(struct description *description)
 {
-	struct registration *registration;
-	struct epoll_use *use;
-	__u32 row;
-	__u64 ns;
+	__u32 row = description->use - 1;
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &row);
 
-	description->is_unread = 0;
-	use = use_told(description);
-	if (!use)
-		return 0;
-	ns = bpf_ktime_get_ns() - description->delivered_ns;
-	__sync_fetch_and_add(
-		&use->counters.first_read_ns_hist[hist_bucket(ns) & (HIST_NS_BUCKETS - 1)], 1);
-	if (!found_nothing)
-		return 0;
+	return use && use->serial == description->use_serial ? use : ended_use_told(description);
+}
+
+static __noinline int count_spurious(struct epoll_use *use, struct description *description)
+{
+	__u32 row = description->registration - 1;
+	struct registration *registration = bpf_map_lookup_elem(&registrations, &row);
+
 	__sync_fetch_and_add(&use->counters.spurious, 1);
-	row = description->registration - 1;
-	registration = bpf_map_lookup_elem(&registrations, &row);
 	if (registration && is_of(registration, description))
 		__sync_fetch_and_add(&registration->spurious, 1);
 	return 0;
 }
 
-static __always_inline void note_first_read(struct description *description, bool found_nothing)
+/* The first read after a delivery with IN is counted where that was counted. */
+static __always_inline void count_first_read(struct description *description, bool found_nothing)
+{
+	struct epoll_use *use;
+	__u64 ns;
+
+	description->is_unread = 0;
+	use = use_told(description);
+	if (!use)
+		return;
+	ns = bpf_ktime_get_ns() - description->delivered_ns;
+	__sync_fetch_and_add(
+		&use->counters.first_read_ns_hist[hist_bucket(ns) & (HIST_NS_BUCKETS - 1)], 1);
+	if (found_nothing)
+		count_spurious(use, description);
+}
+
+/* By accept, or by a wait on an instance: not inline, for the verifier. */
+static __noinline int note_first_read(struct description *description, bool found_nothing)
 {
 	if (description->is_unread)
 		count_first_read(description, found_nothing);
+	return 0;
 }
 
 static __always_inline void note_draining(struct description *description, bool is_draining)
@@ -297,9 +330,10 @@ static __always_inline void note_read(struct description *description, long ret,
 				      bool is_less, bool is_peek)
 {
 	note_call(description);
-	if (is_interrupted(ret))
+	if (ret < 0 && is_interrupted(ret))
 		return;
-	note_first_read(description, ret == -EAGAIN);
+	if (description->is_unread)
+		count_first_read(description, ret == -EAGAIN);
 	if (ret == -EAGAIN) {
 		note_draining(description, true);
 	} else if (ret > 0) {

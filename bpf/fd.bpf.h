@@ -52,14 +52,14 @@ static __always_inline __u32 file_kind(struct file *file)
 
 	if (!file)
 		return KIND_OTHER;
-	inode = READ(file, f_inode);
-	switch (READ(inode, i_mode) & S_IFMT) {
+	inode = SEE(CAST(file), f_inode);
+	switch (SEE(inode, i_mode) & S_IFMT) {
 	case S_IFSOCK:
 		return KIND_SOCKET;
 	case S_IFIFO:
 		return KIND_PIPE;
 	case S_IFREG:
-		magic = READ(READ(inode, i_sb), s_magic);
+		magic = SEE(SEE(inode, i_sb), s_magic);
 		return magic == ANON_INODE_FS_MAGIC || magic == PID_FS_MAGIC ? KIND_OTHER
 									     : KIND_FILE;
 	default:

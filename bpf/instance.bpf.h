@@ -12,6 +12,12 @@
 #define USES_MAX       1024 /* of one thread, that are ended with it */
 #define CLOSES_A_NUDGE 8    /* instances closed until user space is told to look */
 
+/* Another thread may have closed the instance, or put another file in its place. */
+static __always_inline bool is_eventpoll_of(struct eventpoll *ep, struct file *file)
+{
+	return READ(ep, file) == file;
+}
+
 /* The eventpoll behind @file, or NULL if it is no epoll instance. */
 static __always_inline struct eventpoll *eventpoll_of(struct file *file)
 {
@@ -20,8 +26,7 @@ static __always_inline struct eventpoll *eventpoll_of(struct file *file)
 	if (!file)
 		return NULL;
 	ep = READ(file, private_data);
-	/* Another thread may have closed the instance, or put another file in its place. */
-	return ep && READ(ep, file) == file ? ep : NULL;
+	return ep && is_eventpoll_of(ep, file) ? ep : NULL;
 }
 
 /* A row for the instance at @ep; its number, plus 1, or 0 and a loss when the table is full. */
@@ -248,36 +253,42 @@ static __noinline struct epoll_use *known_use(struct thread *thread, __u64 ep)
 	return NULL;
 }
 
-static __noinline struct epoll_use *find_use(struct thread *thread, __u64 ep, __u32 epfd)
+/*
+ * The row of the thread's use of the instance at @ep, plus 1; 0 and a loss when a
+ * table is full. A global function, so that the verifier follows it once.
+ */
+__weak __u32 use_row(__u32 thread_row, __u64 ep, __u32 epfd)
 {
-	struct thread_use_key key = { .thread = thread->row };
-	struct epoll_use *use = known_use(thread, ep);
+	struct thread *thread = bpf_map_lookup_elem(&threads, &thread_row);
+	struct thread_use_key key = { .thread = thread_row };
 	__u32 as_of = epoch; /* an end from here on must be seen the next time */
+	struct epoll_use *use;
 	__u32 *row;
 
+	if (!thread)
+		return 0; /* for the verifier */
+	use = known_use(thread, ep);
 	if (use)
-		return use;
+		return use->row + 1;
 	key.instance = instance_row(ep, epfd);
 	if (!key.instance--)
-		return NULL;
+		return 0;
 	row = bpf_map_lookup_elem(&uses_by_thread, &key);
 	use = row ? bpf_map_lookup_elem(&epoll_uses, row) : new_use(thread, key.instance);
-	if (use) {
-		use->ep = ep;
-		use->epoch = as_of;
-	}
-	return use;
+	if (!use)
+		return 0;
+	use->ep = ep;
+	use->epoch = as_of;
+	return use->row + 1;
 }
 
-/* The thread's use of the instance at @ep; NULL and a loss when a table is full. */
-static __always_inline struct epoll_use *use_of(struct thread *thread, struct eventpoll *ep,
-						__u32 epfd)
+/* The thread's use of the instance at @ep if it is the one it came to last, else NULL. */
+static __always_inline struct epoll_use *last_use(struct thread *thread, struct eventpoll *ep)
 {
-	struct epoll_use *use = use_at(thread->epoll_use);
+	__u32 row = thread->epoll_use - 1; /* ~0, which there is not, if it has none */
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &row);
 
-	if (use && use->ep == (__u64)ep && use->epoch == epoch)
-		return use;
-	return find_use(thread, (__u64)ep, epfd);
+	return use && use->ep == (__u64)ep && use->epoch == epoch ? use : NULL;
 }
 
 #endif

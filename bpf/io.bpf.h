@@ -66,12 +66,14 @@ __weak __u64 sum_iovecs(__u64 iov, __u64 nr)
 	return sum;
 }
 
-/* Bytes in the first @nr messages (msg_len, which the kernel wrote), or UNREADABLE_IOV. */
-__weak __u64 sum_messages(__u64 messages, __u64 nr)
+#define MESSAGES 32 /* looked at at a time; its square is UIO_MAXIOV */
+
+/* Of @nr messages looks at MESSAGES: their bytes (msg_len, which the kernel wrote), or UNREADABLE_IOV. */
+__weak __u64 sum_some_messages(__u64 messages, __u64 nr)
 {
 	__u64 sum = 0;
 
-	for (__u32 i = 0; i < UIO_MAXIOV; i++) {
+	for (__u32 i = 0; i < MESSAGES; i++) {
 		__u64 len_at = messages + i * MMSGHDR_BYTES + MMSGHDR_LEN_OFFSET;
 		__u32 len;
 
@@ -80,6 +82,22 @@ __weak __u64 sum_messages(__u64 messages, __u64 nr)
 		if (bpf_probe_read_user(&len, sizeof(len), (void *)len_at))
 			return UNREADABLE_IOV;
 		sum += len;
+	}
+	return sum;
+}
+
+/* Bytes in the first @nr messages, or UNREADABLE_IOV. */
+__weak __u64 sum_messages(__u64 messages, __u64 nr)
+{
+	__u64 sum = 0, some;
+
+	for (__u32 at = 0; at < UIO_MAXIOV; at += MESSAGES) {
+		if (at >= nr)
+			break;
+		some = sum_some_messages(messages + at * MMSGHDR_BYTES, nr - at);
+		if (some == UNREADABLE_IOV)
+			return UNREADABLE_IOV;
+		sum += some;
 	}
 	return sum;
 }
@@ -160,26 +178,39 @@ static __always_inline bool is_end(struct file *file, __u32 kind, struct pt_regs
 	return READ(socket, type) == SOCK_STREAM && !(flags_of(regs, shape) & MSG_ERRQUEUE);
 }
 
-/* The bytes of a result above 0 that was @asked for so much. */
-static __always_inline __u64 count_moved(struct thread *thread, struct io_counters *io,
-					 struct file *file, struct pt_regs *regs, long ret,
-					 __u64 asked, const struct call *call)
+/* What a call with result @ret was asked to move, where that decides about something. */
+static __always_inline __u64 asked_for(struct thread *thread, struct file *file, __u32 kind,
+				       struct pt_regs *regs, long ret, __u32 shape)
 {
-	__u64 bytes = ret;
-	__u32 bucket;
+	if (ret > 0 || (ret == 0 && is_end(file, kind, regs, shape)))
+		return asked_of(thread, regs, shape);
+	return 0;
+}
 
-	if (call->shape == IO_MMSG)
-		bytes = sum_or_loss(thread, sum_messages(ARG2(regs), ret));
-	bucket = hist_bucket(bytes);
+/* What a call with result @ret moved. */
+static __always_inline __u64 moved_by(struct thread *thread, struct pt_regs *regs, long ret,
+				      __u32 shape)
+{
+	if (ret <= 0)
+		return 0;
+	return shape == IO_MMSG ? sum_or_loss(thread, sum_messages(ARG2(regs), ret)) : ret;
+}
+
+static __always_inline void count_moved(struct thread *thread, struct io_counters *io,
+					struct file *file, struct pt_regs *regs, bool is_partial,
+					__u64 bytes, __u64 asked, const struct call *call)
+{
+	__u32 bucket = hist_bucket(bytes);
+
 	io->moved++;
 	io->bytes += bytes;
-	io->partial += ret < asked;
+	if (is_partial)
+		io->partial++;
 	io->size_hist[bucket < HIST_BYTES_BUCKETS ? bucket : HIST_BYTES_BUCKETS - 1]++;
 	if (call->family == IO_READ && flags_of(regs, call->shape) & MSG_TRUNC)
 		count_truncated(thread, file, call->shape, bytes, asked);
 	if (call->family == IO_VMSPLICE && READ(file, f_mode) & FMODE_READ)
 		thread->counters.copies.vmsplice_in_bytes += bytes;
-	return bytes;
 }
 
 /* What a call was to the open file description at one of its ends. */
@@ -187,7 +218,6 @@ enum io_end {
 	IO_END_READ = 1,
 	IO_END_PEEK = 2,     /* and what was read is still there */
 	IO_END_MESSAGES = 4, /* asked is a number of messages */
-	IO_END_SPLICE = 8,   /* what was not moved may be the other end's fault */
 };
 
 /* splice tells EAGAIN or moves less when its destination is full, too. */
@@ -204,25 +234,19 @@ static __always_inline bool is_empty(struct file *file, struct description *desc
 	return sk && !READ(sk, sk_receive_queue.qlen);
 }
 
-/* A call on @address, a struct file that may be known; a function of its own so that the verifier follows it once. */
-__weak int io_noted(__u64 address, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
+/* The source of a splice or tee, by its descriptor; by itself so that the verifier follows it once. */
+__weak int source_noted(__u32 fd, __s64 ret, __u64 bytes, __u32 is_peek)
 {
-	struct file *file = (struct file *)address;
-	struct description *description = known_description(file);
+	struct file *file = file_of(current_task(), fd);
+	struct description *description = file ? description_of(file) : NULL;
 
 	if (!description)
 		return 0;
-	if (end & IO_END_SPLICE) {
-		if (ret == -EAGAIN && !is_empty(file, description))
-			note_call(description);
-		else
-			note_read(description, ret, bytes, ret == 0 || is_empty(file, description),
-				  end & IO_END_PEEK);
-	} else if (end & IO_END_READ)
-		note_read(description, ret, bytes, !(end & IO_END_MESSAGES) && ret < (__s64)asked,
-			  end & IO_END_PEEK);
+	if (ret == -EAGAIN && !is_empty(file, description))
+		note_call(description);
 	else
-		note_write(description, ret, bytes);
+		note_read(description, ret, bytes, ret == 0 || is_empty(file, description),
+			  is_peek);
 	return 0;
 }
 
@@ -242,44 +266,40 @@ static __always_inline __u32 io_end_of(struct pt_regs *regs, struct file *file,
 	return end;
 }
 
-static __always_inline void note_io(struct task_struct *task, struct pt_regs *regs,
-				    struct file *file, __u32 kind, long ret, __u64 bytes,
-				    __u64 asked, const struct call *call)
+/* A call on the description in @row; by itself so that the verifier follows it once. */
+__weak int io_noted(__u32 row, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
 {
-	struct file *from;
+	struct description *description = bpf_map_lookup_elem(&descriptions, &row);
 
-	if (kind != KIND_FILE && file && may_be_known(file))
-		io_noted((__u64)file, io_end_of(regs, file, call), ret, bytes, asked);
-	if (call->family != IO_SPLICE && call->family != IO_TEE)
-		return;
-	from = file_of(task, ARG1(regs));
-	if (from && may_be_known(from))
-		io_noted((__u64)from,
-			 IO_END_READ | IO_END_SPLICE | (call->family == IO_TEE ? IO_END_PEEK : 0),
-			 ret, bytes, asked);
+	if (!description)
+		return 0; /* for the verifier */
+	if (end & IO_END_READ)
+		note_read(description, ret, bytes, !(end & IO_END_MESSAGES) && ret < (__s64)asked,
+			  end & IO_END_PEEK);
+	else
+		note_write(description, ret, bytes);
+	return 0;
 }
 
-static __always_inline void io_done(struct thread *thread, struct task_struct *task,
-				    struct pt_regs *regs, long ret, const struct call *call)
+/* What the call is counted as: its description, if it has one, saves a look at the inode. */
+static __always_inline __u32 io_kind(struct file *file, struct description *description,
+				     const struct call *call)
 {
-	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
-	struct file *file = file_at(task, fd, ret >= 0);
-	__u32 kind = call->family == IO_VMSPLICE ? KIND_PIPE : file_kind(file);
-	__u32 at = call->family * IO_KINDS + kind;
-	struct io_counters *io;
-	__u64 asked = 0, bytes = 0;
+	if (call->family == IO_VMSPLICE)
+		return KIND_PIPE;
+	if (!description)
+		return file_kind(file);
+	return description->kind < KIND_OTHER ? description->kind : KIND_OTHER;
+}
 
-	barrier_var(at); /* for the verifier: clamp the copy that is used */
-	if (at >= IO_FAMILIES * IO_KINDS)
-		return;
-	io = &thread->counters.io[0][0] + at;
+static __always_inline void count_io(struct thread *thread, struct io_counters *io,
+				     struct file *file, struct pt_regs *regs, long ret, __u64 bytes,
+				     __u64 asked, const struct call *call)
+{
 	if (ret > 0) {
-		asked = asked_of(thread, regs, call->shape);
-		bytes = count_moved(thread, io, file, regs, ret, asked, call);
+		count_moved(thread, io, file, regs, ret < asked, bytes, asked, call);
 	} else if (ret == 0) {
 		io->size_hist[0]++;
-		if (is_end(file, kind, regs, call->shape))
-			asked = asked_of(thread, regs, call->shape);
 		io->end += asked != 0;
 	} else if (ret == -EAGAIN) {
 		io->again++;
@@ -288,7 +308,32 @@ static __always_inline void io_done(struct thread *thread, struct task_struct *t
 	} else {
 		io->failed++;
 	}
-	note_io(task, regs, file, kind, ret, bytes, asked, call);
+}
+
+static __always_inline void io_done(struct thread *thread, struct task_struct *task,
+				    struct pt_regs *regs, long ret, const struct call *call)
+{
+	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
+	struct file *file = file_at(task, fd, ret >= 0);
+	struct description *description =
+		file && is_in_epoll(file) ? known_description(file) : NULL;
+	__u32 row = description ? description->row + 1 : 0;
+	__u32 kind = io_kind(file, description, call);
+	__u32 at = call->family * IO_KINDS + kind;
+	__u64 asked = asked_for(thread, file, kind, regs, ret, call->shape);
+	__u64 bytes = moved_by(thread, regs, ret, call->shape);
+
+	if (looks_everywhere && !row)
+		row = search_row(file, kind);
+	if (row)
+		io_noted(row - 1, io_end_of(regs, file, call), ret, bytes, asked);
+	if (call->family == IO_SPLICE || call->family == IO_TEE)
+		source_noted(ARG1(regs), ret, bytes, call->family == IO_TEE);
+	barrier_var(at); /* for the verifier: clamp the copy that is used */
+	if (at >= IO_FAMILIES * IO_KINDS)
+		return;
+	/* The last, as its ways are many: so the verifier goes them once. */
+	count_io(thread, &thread->counters.io[0][0] + at, file, regs, ret, bytes, asked, call);
 }
 
 #endif

@@ -142,6 +142,9 @@ extern __u32 settled_walk;
 /* Counts the instances that ended: from then on another one can live at the address. */
 extern __u32 epoch;
 
+/* 1 from when the description of an epoll instance is known: only then can one be watched by another. */
+extern __u32 knows_epolls;
+
 /*
  * 1 from when a description can be known that no instance watches: reported by
  * poll or select, or removed from its instance. Until then one look at the file

@@ -32,7 +32,7 @@ static __always_inline struct registration *registration_at(__u32 row_plus_1)
 {
 	__u32 row = row_plus_1 - 1;
 
-	return row_plus_1 ? bpf_map_lookup_elem(&registrations, &row) : NULL;
+	return bpf_map_lookup_elem(&registrations, &row); /* there is no row ~0 */
 }
 
 /* The description behind @row, unless its row is another's by now. */
@@ -279,19 +279,27 @@ static __noinline struct registration *search_by_data(__u32 instance, __u64 data
 											 : NULL;
 }
 
+/* The one that was found last for an event like it, if an event with @data is of it alone. */
+static __always_inline struct registration *hinted_registration(__u32 instance, __u64 data,
+								__u32 *number)
+{
+	struct registration *row;
+
+	*number = *registration_hint(instance, data);
+	row = bpf_map_lookup_elem(&registrations, number);
+	return row && row->data == data && row->instance == instance && row->is_used &&
+			       !row->shares_data
+		       ? row
+		       : NULL;
+}
+
 /* The registration that an event with @data is of; NULL if there is none, or several. */
 static __always_inline struct registration *registration_by_data(__u32 instance, __u64 data,
 								 __u32 *number)
 {
-	__u32 *hint = registration_hint(instance, data);
-	struct registration *row;
+	struct registration *row = hinted_registration(instance, data, number);
 
-	*number = *hint;
-	row = bpf_map_lookup_elem(&registrations, number);
-	if (row && row->data == data && row->instance == instance && row->is_used &&
-	    !row->shares_data)
-		return row;
-	return search_by_data(instance, data, hint, number);
+	return row ?: search_by_data(instance, data, registration_hint(instance, data), number);
 }
 
 #endif

@@ -26,6 +26,7 @@ __u32 settled_walk;
 __u32 epoch;
 __u32 looks_everywhere;
 __u32 is_live;
+__u32 knows_epolls;
 
 static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
 					   struct pt_regs *regs, const struct call *call)

@@ -109,8 +109,7 @@ static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hi
 static __always_inline struct thread *watched_thread(struct task_struct *task, bool is_counted)
 {
 	__u32 *hint = &hints[bpf_get_smp_processor_id() & (HINTS - 1)].row;
-	__u32 row = *hint;
-	struct thread *thread = bpf_map_lookup_elem(&threads, &row);
+	struct thread *thread = bpf_map_lookup_elem(&threads, hint);
 
 	if (thread && thread->task == (__u64)task)
 		return thread;

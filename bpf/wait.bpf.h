@@ -20,18 +20,19 @@
 #define TOO_MANY_SETS (~1ULL)
 
 /*
- * Members of the union of three sets, each NULL or of @bits; looks at SET_BITS
- * of them. The kernel reads whole words (fs/select.c: FDS_BYTES), so do we. A
- * global function, like every body of a loop here: the verifier follows it once
- * and not once for each turn.
+ * Members of the union of three sets, each of which may be NULL, from bit @base on,
+ * where @bits are left; looks at SET_BITS of them. The kernel reads whole words
+ * (fs/select.c: FDS_BYTES), so do we. A global function, like every body of a loop
+ * here: the verifier follows it once and not once for each turn. Whether a set is
+ * NULL is asked here and not in the loop, where each answer doubles the ways on.
  */
-__weak __u64 count_set_members(__u64 in_set, __u64 out_set, __u64 ex_set, __u64 bits)
+__weak __u64 count_set_members(__u64 in_set, __u64 out_set, __u64 ex_set, __u32 base, __u64 bits)
 {
 	unsigned long in[SET_WORDS], out[SET_WORDS], ex[SET_WORDS];
 	__u64 members = 0;
 
-	if (read_set(in, bits, in_set) || read_set(out, bits, out_set) ||
-	    read_set(ex, bits, ex_set))
+	if (read_set(in, in_set, base, bits) || read_set(out, out_set, base, bits) ||
+	    read_set(ex, ex_set, base, bits))
 		return UNREADABLE;
 	for (__u32 i = 0; i < SET_WORDS; i++)
 		in[i] |= out[i] | ex[i];
@@ -48,13 +49,9 @@ __weak __u64 count_watched(__u64 in_set, __u64 out_set, __u64 ex_set, __u64 nr_f
 	__u64 watched = 0, members;
 
 	for (__u32 base = 0; base < SELECT_FDS_MAX; base += SET_BITS) {
-		__u32 offset = base / 8;
-
 		if (base >= nr_fds)
 			return watched;
-		members = count_set_members(in_set ? in_set + offset : 0,
-					    out_set ? out_set + offset : 0,
-					    ex_set ? ex_set + offset : 0, nr_fds - base);
+		members = count_set_members(in_set, out_set, ex_set, base, nr_fds - base);
 		if (members == UNREADABLE)
 			return UNREADABLE;
 		watched += members;
@@ -177,6 +174,17 @@ static __always_inline void pselect_mask(struct thread *thread, __u64 address, b
 		add_mask(&thread->wait, pack.mask, pack.bytes);
 }
 
+/* What not every wait sets by itself; the others are set by each family that looks at them. */
+static __always_inline void clear_entry(struct wait_entry *entry, __u32 family)
+{
+	entry->in_bytes = 0;
+	entry->restart = 0;
+	entry->family = family;
+	entry->zero_timeout = 0;
+	entry->writes_time_left = 0;
+	entry->has_slept = 0;
+}
+
 static __always_inline void note_clocks(struct wait_entry *entry, struct task_struct *task,
 					__u64 now)
 {
@@ -207,11 +215,11 @@ static __always_inline void wait_entered(struct thread *thread, struct task_stru
 	__u64 now = bpf_ktime_get_ns();
 
 	end_busy(thread, now);
-	__builtin_memset(entry, 0, sizeof(*entry));
-	entry->family = call->family;
+	clear_entry(entry, call->family);
 	switch (call->family) {
 	case WAIT_EPOLL:
-		look_back(thread, task, ARG1(regs));
+		if (thread->nr_edges)
+			look_back(thread, task, ARG1(regs));
 		epoll_wait_entered(thread, task, regs, call->shape);
 		break;
 	case WAIT_POLL:
@@ -260,7 +268,8 @@ static __always_inline void count_outcome(struct wait_counters *wait, struct wai
 	if (ret > 0) {
 		wait->ready += ret;
 		wait->ready_hist[hist_bucket(ret) & (HIST_INT_BUCKETS - 1)]++;
-		wait->immediate += !slept;
+		if (!slept)
+			wait->immediate++;
 	} else if (ret == 0) {
 		if (entry->zero_timeout)
 			wait->empty_polls++;
@@ -279,19 +288,21 @@ static __always_inline struct epoll_use *instance_returned(struct thread *thread
 							   long ret, int max_events)
 {
 	struct file *file = file_at(task, epfd, ret >= 0);
-	struct eventpoll *ep = eventpoll_of(file);
+	struct eventpoll *ep = file ? read_pointer(&file->private_data) : NULL;
+	struct epoll_use *use = ep ? last_use(thread, ep) : NULL;
 	struct description *nested;
-	struct epoll_use *use;
 
-	if (!ep)
+	/* What is known to live there needs no second look: whatever @epfd is by now, the wait was on it. */
+	if (!ep || (!use && !is_eventpoll_of(ep, file)))
 		return NULL;
+	if (!use)
+		use = use_at(use_row(thread->row, (__u64)ep, epfd));
 	if (bpf_core_field_exists(struct eventpoll, refcount))
 		add_watched(&thread->counters.waits[WAIT_EPOLL],
 			    READ(ep, refcount.refs.counter) - 1);
-	nested = is_in_epoll(file) ? description_of(file) : NULL;
+	nested = knows_epolls && is_in_epoll(file) ? known_description(file) : NULL;
 	if (nested)
 		note_wait(nested, ret, max_events);
-	use = use_of(thread, ep, epfd);
 	if (!use)
 		return NULL;
 	use->epfd = epfd;
@@ -307,11 +318,13 @@ static __always_inline void count_epoll(struct thread *thread, struct wait_count
 	int max_events = ARG3(regs);
 	struct epoll_use *use;
 
-	wait->in_bytes += thread->wait.in_bytes;
+	if (thread->wait.in_bytes)
+		wait->in_bytes += thread->wait.in_bytes;
 	if (ret < 0 && !is_interrupted(ret))
 		return;
 	wait->capacity += max_events;
-	wait->saturated += ret == max_events;
+	if (ret == max_events)
+		wait->saturated++;
 	if (ret > 0)
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
 	use = instance_returned(thread, task, ARG1(regs), ret, max_events);
@@ -352,7 +365,8 @@ static __always_inline void poll_to_be_resumed(struct thread *thread, struct tas
 static __always_inline void count_spin(struct thread *thread, struct wait_counters *wait,
 				       bool is_empty_poll)
 {
-	wait->spins += thread->spins && is_empty_poll;
+	if (is_empty_poll)
+		wait->spins += thread->spins;
 	thread->spins = is_empty_poll;
 }
 
@@ -378,9 +392,6 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 		return; /* entered before we attached */
 
 	wait = &thread->counters.waits[family];
-	count_outcome(wait, entry, ret, FOLLOW(task, nvcsw) != entry->nvcsw);
-	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
-	count_wait_clocks(wait, entry, task, now);
 	if (family == WAIT_EPOLL) {
 		count_epoll(thread, wait, task, regs, ret);
 	} else {
@@ -389,6 +400,10 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 		if (ret >= 0 || is_interrupted(ret))
 			add_watched(wait, entry->watched);
 	}
+	/* The last, as their ways are many: so the verifier goes none of the above once for each. */
+	count_outcome(wait, entry, ret, FOLLOW(task, nvcsw) != entry->nvcsw);
+	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
+	count_wait_clocks(wait, entry, task, now);
 	entry->since_ns = 0;
 	if (family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK)
 		entry->restart = restart_of(task);

@@ -19,8 +19,10 @@ static __always_inline void count_wait_clocks(struct wait_counters *wait, struct
 	wait->wait_ns += wait_ns;
 	wait->wait_ns_hist[hist_bucket(wait_ns) & (HIST_NS_BUCKETS - 1)]++;
 	wait->runqueue_ns += FOLLOW(task, sched_info.run_delay) - entry->run_delay;
+	if (!switches)
+		return;
 	wait->switches += switches;
-	wait->sleeps += switches != 0;
+	wait->sleeps++;
 }
 
 static __always_inline void add_watched(struct wait_counters *wait, __u64 watched)

@@ -491,7 +491,8 @@ struct description {
 	__u8 is_poll_unwritten;
 	__u8 last_read; /* enum last_read */
 	__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
-	__u8 reserved[6];
+	__u8 reserved[2];
+	__u32 row;     /* its own */
 	__u32 is_used; /* 0: nobody's row */
 };
 
