@@ -186,8 +186,9 @@ for name in epoll-level epoll-oneshot; do
 	equal "$name is told again of what a read left" $((ASKED * (READS - 1))) \
 		"$(chunks "$name" .residual)"
 done
-equal "epoll-edge is told of nothing twice, and reads on instead" "0 true" \
-	"$(chunks epoll-edge '"\(.residual) \(.socket_reads_again > 0)"')"
+# How often it finds nothing depends on whether the next request has come by then.
+equal "epoll-edge is told of nothing twice, and reads on instead" "0 $((ASKED * READS + 1))" \
+	"$(chunks epoll-edge '"\(.residual) \(.socket_reads - .socket_reads_again)"')"
 # One delivery is the listener's, one may be of the end.
 equal "epoll-edge ends in EAGAIN after each of its deliveries" true \
 	"$(chunks epoll-edge '.deliveries - .socket_reads_again | . >= 0 and . <= 2')"
