@@ -39,13 +39,14 @@ enum wait_shape {
 
 /* Where an io call says how much it was asked to move. */
 enum io_shape {
-	IO_LENGTH3, /* third argument */
+	IO_PLAIN,  /* read and write: third argument, of the first */
+	IO_FLAGS4, /* the same; flags in the fourth */
+	IO_LENGTH3,
 	IO_LENGTH4,
 	IO_LENGTH5,
-	IO_FLAGS4, /* third argument; flags in the fourth */
-	IO_IOV,	   /* iovecs at the second, their number in the third */
-	IO_MSG,	   /* msghdr at the second; flags in the third */
-	IO_MMSG,   /* mmsghdrs at the second, their number in the third; flags in the fourth */
+	IO_IOV,	 /* iovecs at the second, their number in the third */
+	IO_MSG,	 /* msghdr at the second; flags in the third */
+	IO_MMSG, /* mmsghdrs at the second, their number in the third; flags in the fourth */
 };
 
 struct call {

@@ -107,14 +107,15 @@ static __always_inline void describe(struct description *description, __u32 row,
 	description->is_used = 1;
 }
 
-/* Another file can come to live at the same address when the end of the first went unseen. */
+/*
+ * Another file can come to live at the same address when the end of the first went
+ * unseen. Each has private data of its own, but for devices that have none.
+ */
 static __always_inline bool is_same_description(struct description *description, struct file *file)
 {
-	struct file *seen = CAST(file);
-
 	return description->file == (__u64)file &&
-	       description->inode == (__u64)SEE(seen, f_inode) &&
-	       description->private_data == (__u64)SEE(seen, private_data);
+	       description->private_data == (__u64)READ(file, private_data) &&
+	       (description->private_data || description->inode == (__u64)READ(file, f_inode));
 }
 
 static __always_inline __u32 *description_hint(__u64 address)
@@ -156,31 +157,23 @@ static __always_inline bool may_be_known(struct file *file)
 	return looks_everywhere || is_in_epoll(file);
 }
 
-/* What is known of @file, which may be known, or NULL. */
-static __always_inline struct description *known_description(struct file *file)
+/* What is known of @file if it is where it was found the last time, as it nearly always is. */
+static __always_inline struct description *hinted_description(struct file *file)
 {
 	struct description *description =
 		bpf_map_lookup_elem(&descriptions, description_hint((__u64)file));
 
-	if (description && is_same_description(description, file))
-		return description;
-	return description_at(known_row((__u64)file));
+	return description && is_same_description(description, file) ? description : NULL;
 }
 
-/* The row of @file, which may be none or of a @kind that cannot be known, plus 1; by itself, as that is rare. */
-static __noinline __attribute__((unused)) __u32 search_row(struct file *file, __u32 kind)
-{
-	struct description *description;
-
-	if (!file || kind == KIND_FILE)
-		return 0;
-	description = known_description(file);
-	return description ? description->row + 1 : 0;
-}
-
+/* What is known of @file, or NULL. */
 static __always_inline struct description *description_of(struct file *file)
 {
-	return may_be_known(file) ? known_description(file) : NULL;
+	struct description *description = hinted_description(file);
+
+	if (description || !may_be_known(file))
+		return description;
+	return description_at(known_row((__u64)file));
 }
 
 /* The row of the struct file at @address, made if need be; its number, plus 1, or 0 and a loss when the table is full. */
@@ -322,31 +315,44 @@ static __always_inline bool takes_all(struct description *description, bool is_l
 	       (description->drain_rule == DRAIN_BY_LESS && is_less);
 }
 
-/*
- * A read returned @ret: bytes, 0 or an error. @is_less: it was asked for more; a
- * result of 0 is then the end. @is_peek: what it read is still there.
- */
-static __always_inline void note_read(struct description *description, long ret, __u64 bytes,
-				      bool is_less, bool is_peek)
+/* A read moved @bytes. @is_less: it was asked for more; @is_peek: what it read is still there. */
+static __always_inline void note_bytes_read(struct description *description, __u64 bytes,
+					    bool is_less, bool is_peek)
+{
+	note_call(description);
+	if (description->is_unread)
+		count_first_read(description, false);
+	note_draining(description, !is_peek && takes_all(description, is_less));
+	description->has_ended = 0;
+	__sync_fetch_and_add(&description->reads, 1);
+	__sync_fetch_and_add(&description->read_bytes, bytes);
+}
+
+/* A read moved nothing and returned @ret: an error, or 0, which is the end if it was asked for more. */
+static __noinline int note_nothing_read(struct description *description, long ret, bool is_less)
 {
 	note_call(description);
 	if (ret < 0 && is_interrupted(ret))
-		return;
-	if (description->is_unread)
-		count_first_read(description, ret == -EAGAIN);
+		return 0;
+	note_first_read(description, ret == -EAGAIN);
 	if (ret == -EAGAIN) {
 		note_draining(description, true);
-	} else if (ret > 0) {
-		note_draining(description, !is_peek && takes_all(description, is_less));
-		description->has_ended = 0;
-		__sync_fetch_and_add(&description->reads, 1);
-		__sync_fetch_and_add(&description->read_bytes, bytes);
 	} else if (ret == 0) {
 		note_draining(description, is_less);
 		description->has_ended = is_less;
 	} else {
 		description->has_ended = 0; /* it has heard of the error */
 	}
+	return 0;
+}
+
+static __always_inline void note_read(struct description *description, long ret, __u64 bytes,
+				      bool is_less, bool is_peek)
+{
+	if (ret > 0)
+		note_bytes_read(description, bytes, is_less, is_peek);
+	else
+		note_nothing_read(description, ret, is_less);
 }
 
 static __always_inline void note_write(struct description *description, long ret, __u64 bytes)

@@ -24,12 +24,8 @@
  */
 static __always_inline struct file *file_at(struct task_struct *task, __u32 fd, bool is_good)
 {
-	struct files_struct *files = FOLLOW(task, files);
-	struct fdtable *fdt;
+	struct fdtable *fdt = FOLLOW(FOLLOW(task, files), fdt); /* none: all of it reads as 0 */
 
-	if (!files)
-		return NULL;
-	fdt = FOLLOW(files, fdt);
 	if (!is_good && fd >= FOLLOW(fdt, max_fds))
 		return NULL;
 	return read_pointer(FOLLOW(fdt, fd) + fd);

@@ -196,9 +196,7 @@ static __always_inline __u64 moved_by(struct thread *thread, struct pt_regs *reg
 	return shape == IO_MMSG ? sum_or_loss(thread, sum_messages(ARG2(regs), ret)) : ret;
 }
 
-static __always_inline void count_moved(struct thread *thread, struct io_counters *io,
-					struct file *file, struct pt_regs *regs, bool is_partial,
-					__u64 bytes, __u64 asked, const struct call *call)
+static __always_inline void count_moved(struct io_counters *io, bool is_partial, __u64 bytes)
 {
 	__u32 bucket = hist_bucket(bytes);
 
@@ -207,11 +205,83 @@ static __always_inline void count_moved(struct thread *thread, struct io_counter
 	if (is_partial)
 		io->partial++;
 	io->size_hist[bucket < HIST_BYTES_BUCKETS ? bucket : HIST_BYTES_BUCKETS - 1]++;
-	if (call->family == IO_READ && flags_of(regs, call->shape) & MSG_TRUNC)
-		count_truncated(thread, file, call->shape, bytes, asked);
-	if (call->family == IO_VMSPLICE && READ(file, f_mode) & FMODE_READ)
-		thread->counters.copies.vmsplice_in_bytes += bytes;
 }
+
+static __always_inline void count_outcome_in(struct io_counters *io, long ret, __u64 bytes,
+					     __u64 asked)
+{
+	if (ret > 0) {
+		count_moved(io, ret < asked, bytes);
+	} else if (ret == 0) {
+		io->size_hist[0]++;
+		io->end += asked != 0;
+	} else if (ret == -EAGAIN) {
+		io->again++;
+	} else if (is_interrupted(ret)) {
+		io->interrupted++;
+	} else {
+		io->failed++;
+	}
+}
+
+/* The last that is done of a call, as its ways are many: so the verifier goes them once. */
+static __always_inline void count_io(struct thread *thread, __u32 family, __u32 kind, long ret,
+				     __u64 bytes, __u64 asked)
+{
+	__u32 at = family * IO_KINDS + kind;
+
+	barrier_var(at); /* for the verifier: clamp the copy that is used */
+	if (at < IO_FAMILIES * IO_KINDS)
+		count_outcome_in(&thread->counters.io[0][0] + at, ret, bytes, asked);
+}
+
+static __always_inline __u32 described_kind(struct description *description)
+{
+	return description->kind < KIND_OTHER ? description->kind : KIND_OTHER;
+}
+
+/* What is known of @file, which may be none, or NULL; its kind comes with it. */
+static __always_inline struct description *io_subject(struct file *file, __u32 *kind)
+{
+	struct description *description = file ? hinted_description(file) : NULL;
+
+	if (description) {
+		*kind = described_kind(description);
+		return description;
+	}
+	*kind = file_kind(file);
+	return file && (is_in_epoll(file) || (looks_everywhere && *kind != KIND_FILE))
+		       ? description_at(known_row((__u64)file))
+		       : NULL;
+}
+
+/* ---- the plain calls: read, write, and with flags that change nothing of it recv and send ---- */
+
+#define ODD_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
+
+static __always_inline bool is_plain(struct pt_regs *regs, const struct call *call)
+{
+	return call->shape == IO_PLAIN || (call->shape == IO_FLAGS4 && !(ARG4(regs) & ODD_FLAGS));
+}
+
+static __always_inline void plain_io_done(struct thread *thread, struct task_struct *task,
+					  struct pt_regs *regs, long ret, const struct call *call)
+{
+	struct file *file = file_at(task, ARG1(regs), ret >= 0);
+	__u64 asked = 0;
+	__u32 kind;
+	struct description *description = io_subject(file, &kind);
+
+	if (ret > 0 || (ret == 0 && is_end(file, kind, regs, IO_PLAIN)))
+		asked = ARG3(regs);
+	if (description && call->family == IO_READ)
+		note_read(description, ret, ret, ret < (__s64)asked, false);
+	else if (description)
+		note_write(description, ret, ret);
+	count_io(thread, call->family, kind, ret, ret, asked);
+}
+
+/* ---- the others ---- */
 
 /* What a call was to the open file description at one of its ends. */
 enum io_end {
@@ -281,59 +351,47 @@ __weak int io_noted(__u32 row, __u32 end, __s64 ret, __u64 bytes, __u64 asked)
 	return 0;
 }
 
-/* What the call is counted as: its description, if it has one, saves a look at the inode. */
-static __always_inline __u32 io_kind(struct file *file, struct description *description,
-				     const struct call *call)
+/* What of the bytes moved did not cross as io says. */
+static __always_inline void count_copies(struct thread *thread, struct file *file,
+					 struct pt_regs *regs, __u64 bytes, __u64 asked,
+					 const struct call *call)
 {
-	if (call->family == IO_VMSPLICE)
-		return KIND_PIPE;
-	if (!description)
-		return file_kind(file);
-	return description->kind < KIND_OTHER ? description->kind : KIND_OTHER;
+	if (call->family == IO_READ && flags_of(regs, call->shape) & MSG_TRUNC)
+		count_truncated(thread, file, call->shape, bytes, asked);
+	if (call->family == IO_VMSPLICE && READ(file, f_mode) & FMODE_READ)
+		thread->counters.copies.vmsplice_in_bytes += bytes;
 }
 
-static __always_inline void count_io(struct thread *thread, struct io_counters *io,
-				     struct file *file, struct pt_regs *regs, long ret, __u64 bytes,
-				     __u64 asked, const struct call *call)
+/* Not inline, for its stack. */
+static __noinline int other_io_done(struct thread *thread, struct pt_regs *regs, long ret,
+				    const struct call *call)
 {
-	if (ret > 0) {
-		count_moved(thread, io, file, regs, ret < asked, bytes, asked, call);
-	} else if (ret == 0) {
-		io->size_hist[0]++;
-		io->end += asked != 0;
-	} else if (ret == -EAGAIN) {
-		io->again++;
-	} else if (is_interrupted(ret)) {
-		io->interrupted++;
-	} else {
-		io->failed++;
-	}
+	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
+	struct file *file = file_at(current_task(), fd, ret >= 0);
+	__u32 kind;
+	struct description *description = io_subject(file, &kind);
+	__u32 row = description ? description->row : 0;
+	__u64 asked = asked_for(thread, file, kind, regs, ret, call->shape);
+	__u64 bytes = moved_by(thread, regs, ret, call->shape);
+
+	if (description)
+		io_noted(row, io_end_of(regs, file, call), ret, bytes, asked);
+	if (call->family == IO_SPLICE || call->family == IO_TEE)
+		source_noted(ARG1(regs), ret, bytes, call->family == IO_TEE);
+	if (ret > 0)
+		count_copies(thread, file, regs, bytes, asked, call);
+	count_io(thread, call->family, call->family == IO_VMSPLICE ? KIND_PIPE : kind, ret, bytes,
+		 asked);
+	return 0;
 }
 
 static __always_inline void io_done(struct thread *thread, struct task_struct *task,
 				    struct pt_regs *regs, long ret, const struct call *call)
 {
-	__u32 fd = call->fd == 1 ? ARG1(regs) : call->fd == 2 ? ARG2(regs) : ARG3(regs);
-	struct file *file = file_at(task, fd, ret >= 0);
-	struct description *description =
-		file && is_in_epoll(file) ? known_description(file) : NULL;
-	__u32 row = description ? description->row + 1 : 0;
-	__u32 kind = io_kind(file, description, call);
-	__u32 at = call->family * IO_KINDS + kind;
-	__u64 asked = asked_for(thread, file, kind, regs, ret, call->shape);
-	__u64 bytes = moved_by(thread, regs, ret, call->shape);
-
-	if (looks_everywhere && !row)
-		row = search_row(file, kind);
-	if (row)
-		io_noted(row - 1, io_end_of(regs, file, call), ret, bytes, asked);
-	if (call->family == IO_SPLICE || call->family == IO_TEE)
-		source_noted(ARG1(regs), ret, bytes, call->family == IO_TEE);
-	barrier_var(at); /* for the verifier: clamp the copy that is used */
-	if (at >= IO_FAMILIES * IO_KINDS)
-		return;
-	/* The last, as its ways are many: so the verifier goes them once. */
-	count_io(thread, &thread->counters.io[0][0] + at, file, regs, ret, bytes, asked, call);
+	if (is_plain(regs, call))
+		plain_io_done(thread, task, regs, ret, call);
+	else
+		other_io_done(thread, regs, ret, call);
 }
 
 #endif

@@ -300,7 +300,7 @@ static __always_inline struct epoll_use *instance_returned(struct thread *thread
 	if (bpf_core_field_exists(struct eventpoll, refcount))
 		add_watched(&thread->counters.waits[WAIT_EPOLL],
 			    READ(ep, refcount.refs.counter) - 1);
-	nested = knows_epolls && is_in_epoll(file) ? known_description(file) : NULL;
+	nested = knows_epolls && is_in_epoll(file) ? description_of(file) : NULL;
 	if (nested)
 		note_wait(nested, ret, max_events);
 	if (!use)
