@@ -123,6 +123,15 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define SEE(ptr, member) READ(ptr, member)
 #endif
 
+/* Eight bytes that are aligned as such, at a look. */
+static __always_inline u64 word_of(const void *members)
+{
+	u64 word;
+
+	__builtin_memcpy(&word, __builtin_assume_aligned(members, 8), sizeof(word));
+	return word;
+}
+
 /*
  * The word that stands at @at, as the verifier's scalar, so that a pointer can be
  * hashed: the kernel's BTF has a struct that begins with a bare word.

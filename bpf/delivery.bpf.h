@@ -83,7 +83,7 @@ __weak int read_table(__u32 use_row, __u64 now)
 static __always_inline __u64 file_held(struct epoll_use *use, __u32 fd, __u64 now)
 {
 	if (use->fds_ns != now)
-		read_table(use->row, now);
+		read_table(use->name.row, now);
 	return fd < use->nr_fds ? read_word((void *)(use->fds + fd * sizeof(__u64))) : 0;
 }
 
@@ -113,9 +113,10 @@ static __noinline int note_hangup(struct epoll_use *use, struct registration *ro
 }
 
 /* Edge deliveries are looked at again when the thread waits again. */
-static __noinline int note_edge(struct epoll_use *use, __u32 description, struct thread *thread)
+static __noinline int note_edge(struct epoll_use *use, __u32 description, struct thread *thread,
+				__u64 now)
 {
-	struct batch *batch = bpf_map_lookup_elem(&batches, &use->row);
+	struct batch *batch = bpf_map_lookup_elem(&batches, &use->name.row);
 	__u32 at = use->nr_edges;
 
 	if (!batch)
@@ -125,6 +126,7 @@ static __noinline int note_edge(struct epoll_use *use, __u32 description, struct
 		return 0;
 	}
 	batch->descriptions[at] = description;
+	use->batch_ns = now;
 	use->nr_edges = at + 1;
 	thread->nr_edges++;
 	return 0;
@@ -133,10 +135,9 @@ static __noinline int note_edge(struct epoll_use *use, __u32 description, struct
 /* Whose the first read after it is. */
 static __always_inline void note_told(struct epoll_use *use, struct description *description)
 {
-	if (description->use == use->row + 1 && description->use_serial == use->serial)
+	if (is_same_use(&description->told, &use->name))
 		return; /* it was the last one, too */
-	description->use = use->row + 1;
-	description->use_serial = use->serial;
+	description->told = use->name;
 	description->told_start_ns = use->process_start_ns;
 	description->told_tgid = use->tgid;
 	description->told_instance = use->instance;
@@ -166,13 +167,9 @@ static __always_inline void note_delivery(struct epoll_use *use, struct registra
 	description->delivered_ns = now;
 }
 
-/* What decides how a registration is told of. */
-#define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE)
-
-/* One event of the registration in @row, which is number @number; @mode are its MODES. */
+/* One event of the registration in @row; @mode are its MODES. */
 static __always_inline void registration_delivered(struct epoll_use *use, struct registration *row,
-						   __u32 number, __u32 mode, __u32 events,
-						   __u64 now)
+						   __u32 mode, __u32 events, __u64 now)
 {
 	struct description *description;
 	struct thread *thread;
@@ -188,7 +185,7 @@ static __always_inline void registration_delivered(struct epoll_use *use, struct
 			count_ignored(use, row, mode, events, now);
 		return;
 	}
-	description->registration = number + 1;
+	description->registration = row->row;
 	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
 		note_hangup(use, row, description, events);
 	note_delivery(use, row, description, mode, events, now);
@@ -198,7 +195,7 @@ static __always_inline void registration_delivered(struct epoll_use *use, struct
 	if (mode & EPOLLET && events & EPOLLIN) {
 		thread = bpf_map_lookup_elem(&threads, &use->thread);
 		if (thread)
-			note_edge(use, row->description, thread);
+			note_edge(use, row->description, thread, now);
 	}
 }
 
@@ -207,16 +204,15 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct registration *row;
-	__u32 number;
 
 	if (!use)
 		return 0; /* for the verifier */
-	row = registration_by_data(use->instance, data, &number);
+	row = registration_by_data(use->instance, data);
 	if (!row) {
 		use->counters.unattributed++;
 		return 0;
 	}
-	registration_delivered(use, row, number, row->events & MODES, events, now);
+	registration_delivered(use, row, row->events & MODES, events, now);
 	return 0;
 }
 
@@ -225,26 +221,31 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
  * before. True if it was one and is counted, but for by.level and in, which are
  * added up by the caller. Short, as the verifier follows it for each of a loop's turns.
  */
-static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 events, __u64 data,
-						  __u64 now)
+static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 instance,
+						  __u32 events, __u64 data, __u64 now)
 {
 	struct description *description;
 	struct registration *row;
-	__u32 number;
 
 	if (events != EPOLLIN)
 		return false;
-	row = hinted_registration(use->instance, data, &number);
-	if (!row || row->events & MODES)
+	row = hinted_registration(instance, data);
+	if (!row)
 		return false;
 	description = described(row);
-	if (!description || description->has_ended || description->is_listener)
+	if (!description || description->is_odd)
 		return false;
 	__sync_fetch_and_add(&row->deliveries, 1);
 	row->tgid = use->tgid;
-	description->registration = number + 1;
+	description->registration = row->row;
 	note_delivery(use, row, description, 0, EPOLLIN, now);
 	return true;
+}
+
+static __always_inline void count_plain(struct epoll_use *use, __u64 nr)
+{
+	use->counters.deliveries.by.level += nr;
+	use->counters.deliveries.in += nr;
 }
 
 /*
@@ -263,24 +264,24 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct user_event seen[EVENTS_READ];
-	__u64 bytes = nr * sizeof(*seen);
-	__u32 plain = 0;
+	__u64 others = 0;
+	__u32 instance;
 
-	barrier_var(bytes); /* for the verifier: clamp the copy that is used */
-	if (bytes > sizeof(seen))
-		bytes = sizeof(seen);
+	barrier_var(nr); /* for the verifier: clamp the copy that is used */
+	if (nr > EVENTS_READ)
+		nr = EVENTS_READ;
 	if (!use)
 		return 0; /* for the verifier */
-	if (!read_by_words(seen, bytes, array))
+	if (!read_by_words(seen, nr * sizeof(*seen), array))
 		return 1;
+	instance = use->instance;
 	for (__u32 i = 0; i < EVENTS_READ && i < nr; i++) {
-		if (plain_event_delivered(use, seen[i].events, seen[i].data, now))
-			plain++;
-		else
-			event_delivered(use_row, seen[i].events, seen[i].data, now);
+		if (plain_event_delivered(use, instance, seen[i].events, seen[i].data, now))
+			continue;
+		event_delivered(use_row, seen[i].events, seen[i].data, now);
+		others++;
 	}
-	use->counters.deliveries.by.level += plain;
-	use->counters.deliveries.in += plain;
+	count_plain(use, nr - others);
 	return 0;
 }
 
@@ -318,17 +319,33 @@ __weak int all_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now)
 	return 1;
 }
 
-/* The @nr events at @array, user memory, that the thread's wait returned with at @now. */
-static __always_inline void note_events(struct thread *thread, __u32 use_row, __u64 array, __u64 nr,
-					__u64 now)
+/* The one event at @array: most waits return with one. */
+static __always_inline bool one_event_delivered(struct epoll_use *use, __u64 array, __u64 now)
 {
-	int failed;
+	struct user_event seen[2]; /* room for whole words */
 
-	if (nr <= EVENTS_READ)
-		failed = some_events_delivered(use_row, array, nr, now);
+	if (!read_by_words(seen, sizeof(*seen), array))
+		return false;
+	if (plain_event_delivered(use, use->instance, seen->events, seen->data, now))
+		count_plain(use, 1);
 	else
-		failed = all_events_delivered(use_row, array, nr, now);
-	if (failed)
+		event_delivered(use->name.row, seen->events, seen->data, now);
+	return true;
+}
+
+/* The @nr events at @array, user memory, that the thread's wait returned with at @now. */
+static __always_inline void note_events(struct thread *thread, struct epoll_use *use, __u64 array,
+					__u64 nr, __u64 now)
+{
+	bool is_done;
+
+	if (nr == 1)
+		is_done = one_event_delivered(use, array, now);
+	else if (nr <= EVENTS_READ)
+		is_done = !some_events_delivered(use->name.row, array, nr, now);
+	else
+		is_done = !all_events_delivered(use->name.row, array, nr, now);
+	if (!is_done)
 		thread->counters.losses[LOSS_EVENTS]++;
 }
 
@@ -355,7 +372,7 @@ __weak int edge_left(__u32 use_row, __u32 at)
 
 	if (!use || !batch || at >= BATCH_EDGES_MAX)
 		return 0; /* for the verifier */
-	description = description_at(batch->descriptions[at]);
+	description = bpf_map_lookup_elem(&descriptions, &batch->descriptions[at]);
 	if (!description || !description->file || !description->undrained_ns)
 		return 0;
 	if (description->undrained_ns > use->batch_ns)
@@ -365,7 +382,7 @@ __weak int edge_left(__u32 use_row, __u32 at)
 		return 0;
 	}
 	use->counters.edge_undrained++;
-	row = registration_at(description->registration);
+	row = bpf_map_lookup_elem(&registrations, &description->registration);
 	if (row && is_of(row, description))
 		__sync_fetch_and_add(&row->edge_undrained, 1);
 	return 0;
@@ -418,7 +435,7 @@ static __always_inline void look_back(struct thread *thread, struct task_struct 
 	use = ep ? find_known_use(thread, (__u64)ep) : NULL;
 	if (!use || !use->nr_edges)
 		return;
-	edges_left(use->row, use->nr_edges);
+	edges_left(use->name.row, use->nr_edges);
 	thread->nr_edges -= use->nr_edges;
 	use->nr_edges = 0;
 }

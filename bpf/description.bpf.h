@@ -256,19 +256,24 @@ static __noinline struct epoll_use *ended_use_told(struct description *descripti
 	return ended ? bpf_map_lookup_elem(&epoll_uses, ended) : NULL;
 }
 
+static __always_inline bool is_same_use(const struct use_name *a, const struct use_name *b)
+{
+	return word_of(a) == word_of(b);
+}
+
 /* The use that was told last; when its thread has ended, that of its process's ended threads. */
 static __always_inline struct epoll_use *use_told(struct description *description)
 {
-	__u32 row = description->use - 1;
-	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &row);
+	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &description->told.row);
 
-	return use && use->serial == description->use_serial ? use : ended_use_told(description);
+	return use && is_same_use(&use->name, &description->told) ? use
+								  : ended_use_told(description);
 }
 
 static __noinline int count_spurious(struct epoll_use *use, struct description *description)
 {
-	__u32 row = description->registration - 1;
-	struct registration *registration = bpf_map_lookup_elem(&registrations, &row);
+	struct registration *registration =
+		bpf_map_lookup_elem(&registrations, &description->registration);
 
 	__sync_fetch_and_add(&use->counters.spurious, 1);
 	if (registration && is_of(registration, description))

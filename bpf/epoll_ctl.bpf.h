@@ -152,6 +152,7 @@ static __always_inline void registration_changed(struct thread *thread, struct r
 		thread->counters.epoll_ctl.mod_unchanged++;
 	row->events = events;
 	row->is_fired = 0;
+	set_odd(row);
 	if (row->data == event->data)
 		return;
 	remove_data(row, number);

@@ -164,7 +164,7 @@ __weak int end_use(__u32 row)
 	__sync_fetch_and_add(&ended->nr_threads, 1);
 	fold((__u64 *)&ended->counters, (__u64 *)&use->counters, EPOLL_WORDS);
 	use->state = USE_FREE;
-	use->serial++;
+	use->name.serial++;
 	bpf_map_push_elem(&free_uses, &row, 0);
 	return 0;
 }
@@ -221,14 +221,14 @@ static __noinline struct epoll_use *new_use(struct thread *thread, __u32 instanc
 	if (!use)
 		return NULL; /* for the verifier */
 	__builtin_memset(&use->counters, 0, sizeof(use->counters));
-	use->serial++;
+	use->name.serial++;
 	use->process_start_ns = thread->process_start_ns;
 	use->tgid = thread->tgid;
 	use->thread = thread->row;
 	use->instance = instance;
 	use->nr_edges = 0;
 	use->nr_threads = 1;
-	use->row = row;
+	use->name.row = row;
 	use->state = USE_LIVE;
 	bpf_map_update_elem(&uses_by_thread, &key, &row, BPF_ANY);
 	use->next = thread->epoll_use;
@@ -269,7 +269,7 @@ __weak __u32 use_row(__u32 thread_row, __u64 ep, __u32 epfd)
 		return 0; /* for the verifier */
 	use = known_use(thread, ep);
 	if (use)
-		return use->row + 1;
+		return use->name.row + 1;
 	key.instance = instance_row(ep, epfd);
 	if (!key.instance--)
 		return 0;
@@ -279,7 +279,7 @@ __weak __u32 use_row(__u32 thread_row, __u64 ep, __u32 epfd)
 		return 0;
 	use->ep = ep;
 	use->epoch = as_of;
-	return use->row + 1;
+	return use->name.row + 1;
 }
 
 /* The thread's use of the instance at @ep if it is the one it came to last, else NULL. */

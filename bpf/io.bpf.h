@@ -259,7 +259,7 @@ static __always_inline struct description *io_subject(struct file *file, __u32 *
 
 #define ODD_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
 
-static __always_inline bool is_plain(struct pt_regs *regs, const struct call *call)
+static __always_inline bool is_plain_call(struct pt_regs *regs, const struct call *call)
 {
 	return call->shape == IO_PLAIN || (call->shape == IO_FLAGS4 && !(ARG4(regs) & ODD_FLAGS));
 }
@@ -388,7 +388,7 @@ static __noinline int other_io_done(struct thread *thread, struct pt_regs *regs,
 static __always_inline void io_done(struct thread *thread, struct task_struct *task,
 				    struct pt_regs *regs, long ret, const struct call *call)
 {
-	if (is_plain(regs, call))
+	if (is_plain_call(regs, call))
 		plain_io_done(thread, task, regs, ret, call);
 	else
 		other_io_done(thread, regs, ret, call);

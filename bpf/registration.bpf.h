@@ -38,7 +38,7 @@ static __always_inline struct registration *registration_at(__u32 row_plus_1)
 /* The description behind @row, unless its row is another's by now. */
 static __always_inline struct description *described(struct registration *row)
 {
-	struct description *description = description_at(row->description);
+	struct description *description = bpf_map_lookup_elem(&descriptions, &row->description);
 
 	return description && description->born_ns == row->description_born_ns ? description : NULL;
 }
@@ -81,6 +81,21 @@ static __always_inline bool is_late(__u32 row)
 	return settled_walk && walk > settled_walk && instance && walk > instance->birth_walk + 1;
 }
 
+/* What decides how a registration is told of. */
+#define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE)
+
+/* Follows what it is made of. */
+static __always_inline void set_odd(struct registration *row)
+{
+	row->is_odd = row->shares_data || row->events & MODES;
+}
+
+/* Is it somebody's and not odd? Both at a look. */
+static __always_inline bool is_plain(struct registration *row)
+{
+	return word_of(&row->is_used) == word_of(&(const __u32[2]){ 1, 0 });
+}
+
 /* ---- by data ---- */
 
 /* The only one in @set, if there is just one, shares its data from now on, or no more. */
@@ -92,8 +107,10 @@ static __always_inline void set_sharing(__u64 set, __u32 shares_data)
 	if (PACKED_NR(set) != 1)
 		return;
 	only = bpf_map_lookup_elem(&registrations, &row);
-	if (only)
-		only->shares_data = shares_data;
+	if (!only)
+		return;
+	only->shares_data = shares_data;
+	set_odd(only);
 }
 
 static __noinline int remove_data(struct registration *row, __u32 number)
@@ -133,6 +150,7 @@ static __noinline int add_data(struct registration *row, __u32 number)
 	set_sharing(*set, 1);
 	__sync_fetch_and_add(set, PACKED(number));
 	row->shares_data = PACKED_NR(*set) > 1;
+	set_odd(row);
 	return 0;
 }
 
@@ -215,11 +233,13 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 	row->data = from->data;
 	row->events = from->events;
 	description = description_at(from->description);
-	row->description = from->description;
+	row->description = from->description - 1;
 	row->description_born_ns = description ? description->born_ns : 0;
 	row->epi = from->epi;
 	row->tgid = from->tgid;
 	row->found_by_walk = from->found_by_walk;
+	row->row = number;
+	set_odd(row);
 	row->is_used = 1;
 	if (bpf_map_update_elem(&registrations_by_key, &from->key, &number, BPF_NOEXIST)) {
 		row->is_used = 0;
@@ -261,8 +281,7 @@ registration_of(struct description *description, const struct registration_key *
 	return find_by_key(key, number);
 }
 
-static __noinline struct registration *search_by_data(__u32 instance, __u64 data, __u32 *hint,
-						      __u32 *number)
+static __noinline struct registration *search_by_data(__u32 instance, __u64 data, __u32 *hint)
 {
 	struct data_key key = { .data = data, .instance = instance };
 	__u64 *set = bpf_map_lookup_elem(&registrations_by_data, &key);
@@ -273,33 +292,30 @@ static __noinline struct registration *search_by_data(__u32 instance, __u64 data
 		return NULL;
 	row = PACKED_SUM(*set);
 	*hint = row;
-	*number = row;
 	only = bpf_map_lookup_elem(&registrations, &row);
 	return only && only->is_used && only->data == data && only->instance == instance ? only
 											 : NULL;
 }
 
-/* The one that was found last for an event like it, if an event with @data is of it alone. */
-static __always_inline struct registration *hinted_registration(__u32 instance, __u64 data,
-								__u32 *number)
+/* The registration found last for an event like it, if it is plain. */
+static __always_inline struct registration *hinted_registration(__u32 instance, __u64 data)
 {
-	struct registration *row;
+	struct registration *row =
+		bpf_map_lookup_elem(&registrations, registration_hint(instance, data));
 
-	*number = *registration_hint(instance, data);
-	row = bpf_map_lookup_elem(&registrations, number);
-	return row && row->data == data && row->instance == instance && row->is_used &&
-			       !row->shares_data
-		       ? row
-		       : NULL;
+	return row && row->data == data && row->instance == instance && is_plain(row) ? row : NULL;
 }
 
 /* The registration that an event with @data is of; NULL if there is none, or several. */
-static __always_inline struct registration *registration_by_data(__u32 instance, __u64 data,
-								 __u32 *number)
+static __always_inline struct registration *registration_by_data(__u32 instance, __u64 data)
 {
-	struct registration *row = hinted_registration(instance, data, number);
+	__u32 *hint = registration_hint(instance, data);
+	struct registration *row = bpf_map_lookup_elem(&registrations, hint);
 
-	return row ?: search_by_data(instance, data, registration_hint(instance, data), number);
+	return row && row->data == data && row->instance == instance && row->is_used &&
+			       !row->shares_data
+		       ? row
+		       : search_by_data(instance, data, hint);
 }
 
 #endif

@@ -307,8 +307,6 @@ static __always_inline struct epoll_use *instance_returned(struct thread *thread
 		return NULL;
 	use->epfd = epfd;
 	use->counters.returns++;
-	if (ret > 0)
-		use->batch_ns = thread->busy_since_ns;
 	return use;
 }
 
@@ -329,7 +327,7 @@ static __always_inline void count_epoll(struct thread *thread, struct wait_count
 		wait->out_bytes += (__u64)ret * 12; /* events and data, on every architecture */
 	use = instance_returned(thread, task, ARG1(regs), ret, max_events);
 	if (use && ret > 0)
-		note_events(thread, use->row, ARG2(regs), ret, thread->busy_since_ns);
+		note_events(thread, use, ARG2(regs), ret, thread->busy_since_ns);
 }
 
 /* Which descriptors poll or select reported. */

@@ -397,6 +397,12 @@ enum use_state {
 	USE_RETIRING, /* the same, and user space is about to take it: nothing is added any more */
 };
 
+/* Names a use for ever: its row is given out again, with another serial. */
+struct use_name {
+	__u32 row;
+	__u32 serial;
+} __attribute__((aligned(8)));
+
 /*
  * One thread's use of one instance. That thread alone writes it, between the
  * two increments of its row's seq; but who reads first from a descriptor that
@@ -406,7 +412,7 @@ enum use_state {
 struct epoll_use {
 	__u64 process_start_ns;
 	__u64 ep;
-	__u64 batch_ns; /* when the last batch was returned */
+	__u64 batch_ns; /* when the last batch with an edge was returned */
 	__u32 tgid;
 	__u32 state;	  /* enum use_state */
 	__u32 thread;	  /* row */
@@ -414,17 +420,16 @@ struct epoll_use {
 	__u32 epoch;	  /* of addresses, when @ep was last found to be @instance */
 	__u32 epfd;	  /* as last waited on */
 	__u32 next;	  /* the thread's next use, plus 1 */
-	__u32 serial;	  /* of the row: another one each time it is given out */
 	__u32 nr_edges;	  /* edge IN deliveries of the last batch, in the map batches */
 	__u32 nr_threads; /* USE_ENDED: how many were added up */
-	__u32 row;	  /* its own */
 	__u32 nr_fds;	  /* descriptors in the table at @fds */
-	__u64 fds;	  /* address of the table that the thread has, as read at @fds_ns */
-	__u64 fds_ns;	  /* the end of a wait, for the events of which it was read */
+	struct use_name name;
+	__u64 fds;    /* address of the table that the thread has, as read at @fds_ns */
+	__u64 fds_ns; /* the end of a wait, for the events of which it was read */
 	struct epoll_counters counters;
 };
 
-/* Descriptions, plus 1, that the last batch of the use with the same row number delivered. */
+/* Descriptions that the last batch of the use with the same row number delivered. */
 struct batch {
 	__u32 descriptions[BATCH_EDGES_MAX];
 };
@@ -470,27 +475,32 @@ struct description {
 	__u64 reads;	    /* calls that moved something, and what they moved */
 	__u64 read_bytes;
 	__u64 write_bytes;
-	__u64 told_start_ns; /* process_start_ns, tgid and instance of @use: it may end before the read */
-	__u64 registrations; /* its registrations, packed: see PACKED() */
-	__u32 walk;	     /* that met it last */
-	__u32 use;	     /* row that delivered last, plus 1: for the first read after it */
-	__u32 use_serial;
+	struct use_name
+		told; /* that was told of it last: the first read after it is counted there */
+	__u64 told_start_ns; /* process_start_ns, tgid and instance of that use: it may end before the read */
 	__u32 told_tgid;
 	__u32 told_instance;
-	__u32 registration; /* that was delivered last, plus 1 */
-	__u16 family;	    /* of a socket: AF_INET, AF_INET6, AF_UNIX; else 0 */
-	__u16 port;	    /* of the peer; of the listener itself */
+	__u64 registrations; /* its registrations, packed: see PACKED() */
+	__u32 walk;	     /* that met it last */
+	__u32 registration;  /* that was delivered last, if it still is one: see is_of() */
+	__u16 family;	     /* of a socket: AF_INET, AF_INET6, AF_UNIX; else 0 */
+	__u16 port;	     /* of the peer; of the listener itself */
 	__u8 address[16];
-	__u8 kind;	 /* enum fd_kind */
-	__u8 drain_rule; /* enum drain_rule */
-	__u8 is_listener;
 	__u8 is_ignored;      /* delivered, and no call on it since */
-	__u8 is_unwritten;    /* delivered with OUT, and no write since */
 	__u8 is_unread;	      /* delivered with IN, and no read since */
 	__u8 is_poll_ignored; /* the same for poll and select */
+	__u8 last_read;	      /* enum last_read */
+	union {
+		struct {
+			__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
+			__u8 is_listener;
+		};
+		__u16 is_odd; /* either */
+	};
+	__u8 kind;	   /* enum fd_kind */
+	__u8 drain_rule;   /* enum drain_rule */
+	__u8 is_unwritten; /* delivered with OUT, and no write since */
 	__u8 is_poll_unwritten;
-	__u8 last_read; /* enum last_read */
-	__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
 	__u8 reserved[2];
 	__u32 row;     /* its own */
 	__u32 is_used; /* 0: nobody's row */
@@ -503,15 +513,17 @@ struct registration {
 	__u64 data;
 	__u64 born_ns; /* when it was entered: with instance and fd, names it for ever */
 	__u64 description_born_ns;
+	__u32 is_used; /* 0: nobody's row */
+	__u32 is_odd;  /* shares data, or is not just level-triggered */
 	__u32 instance;
 	__u32 fd;
 	__u32 events;
-	__u32 description;   /* row, plus 1; 0: not known */
+	__u32 description;   /* row, ~0 if not known: see description_born_ns */
 	__u32 tgid;	     /* who was told of it last, or made it */
-	__u32 is_used;	     /* 0: nobody's row */
 	__u32 found_by_walk; /* number of the walk that found it and counted it as missed, else 0 */
 	__u32 is_fired;	     /* ONESHOT, delivered and not armed again */
 	__u32 shares_data;   /* with another one of the instance: its events cannot be told apart */
+	__u32 row;	     /* its own */
 	__u32 reserved;
 	/* Deliveries, as the members of struct epoll_counters. */
 	__u64 deliveries;

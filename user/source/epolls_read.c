@@ -63,9 +63,9 @@ static int read_registration(const struct epolls *epolls, struct snapshot *out,
 	memset(grown, 0, sizeof(*grown));
 	grown->registration = *row;
 	grown->registration.instance = instance_number(epolls, row->instance);
-	if (row->description && row->description <= epolls->descriptions.nr_rows &&
-	    descriptions[row->description - 1].born_ns == row->description_born_ns)
-		grown->description = descriptions[row->description - 1];
+	if (row->description < epolls->descriptions.nr_rows &&
+	    descriptions[row->description].born_ns == row->description_born_ns)
+		grown->description = descriptions[row->description];
 	if (place)
 		epolls_count_trigger(&out->instances[place - 1].registrations, row->events);
 	return 0;
@@ -178,7 +178,7 @@ void epolls_copy_uses(struct epolls *epolls, const struct thread *thread)
 		struct epoll_use *copy = &epolls->copies[epolls->nr_copies++];
 
 		*copy = *use_at(epolls, next - 1);
-		copy->row = next - 1;
+		copy->name.row = next - 1;
 		next = copy->next;
 	}
 }
@@ -188,7 +188,7 @@ int epolls_keep_copied(struct epolls *epolls, struct snapshot *out)
 	int err = 0;
 
 	for (size_t i = 0; i < epolls->nr_copies && !err; i++) {
-		epolls->is_read[epolls->copies[i].row] = true;
+		epolls->is_read[epolls->copies[i].name.row] = true;
 		err = add_copy(epolls, out, &epolls->copies[i]);
 	}
 	return err;

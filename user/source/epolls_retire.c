@@ -93,7 +93,7 @@ static void free_use(struct epolls *epolls, struct epoll_use *use, uint32_t row)
 	if (use->state == USE_LIVE) /* its thread's end was not seen */
 		bpf_map_delete_elem(bpf_map__fd(epolls->skel->maps.uses_by_thread), &thread_key);
 	use->state = USE_FREE;
-	use->serial++;
+	use->name.serial++;
 	push_row(&epolls->uses, row);
 }
 
