@@ -11,7 +11,7 @@
 
 #include "registration.bpf.h"
 
-#define EVENTS_READ  10	 /* of epoll_wait, at a time: an even number, see read_by_words() */
+#define EVENTS_READ  12	 /* of epoll_wait, at a time: an even number, see read_by_words() */
 #define EVENT_CHUNKS 512 /* that one function goes through */
 #define NR_CHUNKS    64	 /* of pollfds */
 
@@ -62,11 +62,11 @@ static __always_inline bool is_out_alone(__u32 events)
 	} while (0)
 
 /*
- * The table of descriptors, read once for all the events that the wait of the use in
- * @use_row returned with at @now. A global function: to follow a member of the task
- * costs the verifier a search through all the kernel's types.
+ * The table of descriptors, read once for all the events that a wait of the use in
+ * @use_row returned with. A global function: to follow a member of the task costs
+ * the verifier a search through all the kernel's types.
  */
-__weak int read_table(__u32 use_row, __u64 now)
+__weak int read_table(__u32 use_row)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct files_struct *files = FOLLOW(current_task(), files);
@@ -75,28 +75,34 @@ __weak int read_table(__u32 use_row, __u64 now)
 		return 0; /* for the verifier */
 	use->nr_fds = files ? FOLLOW(FOLLOW(files, fdt), max_fds) : 0;
 	use->fds = files ? (__u64)FOLLOW(FOLLOW(files, fdt), fd) : 0;
-	use->fds_ns = now;
 	return 0;
 }
 
 /* The file that @fd leads to, now that the wait has returned. */
-static __always_inline __u64 file_held(struct epoll_use *use, __u32 fd, __u64 now)
+static __always_inline __u64 file_held(struct epoll_use *use, __u32 fd)
 {
-	if (use->fds_ns != now)
-		read_table(use->name.row, now);
+	if (!use->fds)
+		read_table(use->name.row);
 	return fd < use->nr_fds ? read_word((void *)(use->fds + fd * sizeof(__u64))) : 0;
 }
 
+static __always_inline void look_for_phantom(struct epoll_use *use, struct registration *row)
+{
+	__u64 file = file_held(use, row->fd);
+
+	if (file != row->file || !file)
+		COUNT_BOTH(use, row, phantom);
+}
+
 static __always_inline void count_ignored(struct epoll_use *use, struct registration *row,
-					  __u32 mode, __u32 events, __u64 now)
+					  __u32 mode, __u32 events)
 {
 	if (!(mode & EPOLLET)) {
 		COUNT_BOTH(use, row, redelivered);
 		if (events & EPOLLIN)
 			COUNT_BOTH(use, row, redelivered_in);
 	}
-	if (!row->file || file_held(use, row->fd, now) != row->file)
-		COUNT_BOTH(use, row, phantom);
+	look_for_phantom(use, row);
 }
 
 /* EPOLLRDHUP is the end of what there is to read: whoever asks for it wants to know. */
@@ -143,17 +149,15 @@ static __always_inline void note_told(struct epoll_use *use, struct description 
 	description->told_instance = use->instance;
 }
 
+/* What holds of a description from its delivery until something is done on it. */
 static __always_inline void note_delivery(struct epoll_use *use, struct registration *row,
 					  struct description *description, __u32 mode, __u32 events,
 					  __u64 now)
 {
 	bool is_level = !(mode & EPOLLET);
 
-	if (description->is_ignored)
-		count_ignored(use, row, mode, events, now);
 	if (is_level && description->is_unwritten && is_out_alone(events))
 		COUNT_BOTH(use, row, idle_out);
-	description->is_ignored = 1;
 	if (events & EPOLLOUT)
 		description->is_unwritten = 1;
 	if (events & EPOLLIN) {
@@ -182,12 +186,15 @@ static __always_inline void registration_delivered(struct epoll_use *use, struct
 	description = described(row);
 	if (!description) {
 		if (!row->file && row->deliveries > 1) /* no target holds it: nobody did anything */
-			count_ignored(use, row, mode, events, now);
+			count_ignored(use, row, mode, events);
 		return;
 	}
 	description->registration = row->row;
 	if (events & EPOLL_ENDS || (description->has_ended && events & EPOLLIN))
 		note_hangup(use, row, description, events);
+	if (description->is_ignored)
+		count_ignored(use, row, mode, events);
+	description->is_ignored = 1;
 	note_delivery(use, row, description, mode, events, now);
 	if (description->is_listener)
 		count_delivered_listener(description->ino, use->tgid, use->process_start_ns,
@@ -218,7 +225,7 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 
 /*
  * What nearly all events are: level, IN and nothing else, of a registration met
- * before. True if it was one and is counted, but for by.level and in, which are
+ * before. True if it was one and is counted, but for plain.deliveries, which is
  * added up by the caller. Short, as the verifier follows it for each of a loop's turns.
  */
 static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 instance,
@@ -238,14 +245,15 @@ static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 i
 	__sync_fetch_and_add(&row->deliveries, 1);
 	row->tgid = use->tgid;
 	description->registration = row->row;
+	if (description->is_ignored) {
+		use->plain.redelivered++;
+		__sync_fetch_and_add(&row->plain_redelivered, 1);
+		look_for_phantom(use, row);
+	} else {
+		description->is_ignored = 1;
+	}
 	note_delivery(use, row, description, 0, EPOLLIN, now);
 	return true;
-}
-
-static __always_inline void count_plain(struct epoll_use *use, __u64 nr)
-{
-	use->counters.deliveries.by.level += nr;
-	use->counters.deliveries.in += nr;
 }
 
 /*
@@ -264,7 +272,6 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct user_event seen[EVENTS_READ];
-	__u64 others = 0;
 	__u32 instance;
 
 	barrier_var(nr); /* for the verifier: clamp the copy that is used */
@@ -275,13 +282,13 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 	if (!read_by_words(seen, nr * sizeof(*seen), array))
 		return 1;
 	instance = use->instance;
-	for (__u32 i = 0; i < EVENTS_READ && i < nr; i++) {
+	use->plain.deliveries += nr;
+	for (__u32 i = 0; i < nr; i++) {
 		if (plain_event_delivered(use, instance, seen[i].events, seen[i].data, now))
 			continue;
 		event_delivered(use_row, seen[i].events, seen[i].data, now);
-		others++;
+		use->plain.deliveries--;
 	}
-	count_plain(use, nr - others);
 	return 0;
 }
 
@@ -327,7 +334,7 @@ static __always_inline bool one_event_delivered(struct epoll_use *use, __u64 arr
 	if (!read_by_words(seen, sizeof(*seen), array))
 		return false;
 	if (plain_event_delivered(use, use->instance, seen->events, seen->data, now))
-		count_plain(use, 1);
+		use->plain.deliveries++;
 	else
 		event_delivered(use->name.row, seen->events, seen->data, now);
 	return true;

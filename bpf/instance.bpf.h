@@ -163,6 +163,7 @@ __weak int end_use(__u32 row)
 	}
 	__sync_fetch_and_add(&ended->nr_threads, 1);
 	fold((__u64 *)&ended->counters, (__u64 *)&use->counters, EPOLL_WORDS);
+	fold((__u64 *)&ended->plain, (__u64 *)&use->plain, sizeof(use->plain) / sizeof(__u64));
 	use->state = USE_FREE;
 	use->name.serial++;
 	bpf_map_push_elem(&free_uses, &row, 0);
@@ -221,6 +222,7 @@ static __noinline struct epoll_use *new_use(struct thread *thread, __u32 instanc
 	if (!use)
 		return NULL; /* for the verifier */
 	__builtin_memset(&use->counters, 0, sizeof(use->counters));
+	__builtin_memset(&use->plain, 0, sizeof(use->plain));
 	use->name.serial++;
 	use->process_start_ns = thread->process_start_ns;
 	use->tgid = thread->tgid;

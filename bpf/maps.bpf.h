@@ -155,9 +155,18 @@ extern __u32 looks_everywhere;
 /*
  * 1 from when everything is attached until nothing is to be counted any more.
  * Trampolines are attached and taken off one by one, which takes seconds: what
- * comes in by one before or after goes on at once.
+ * comes in by one before or after finds no row to count in.
  */
 extern __u32 is_live;
+
+/*
+ * The row last used on each CPU, a cache line each: nearly always the one that
+ * is wanted, and an array lookup costs a tenth of a hash lookup. Only a hint:
+ * the row says whose it is. User space makes all of them ~0, which is no row,
+ * when nothing is to be counted any more: so is_live need not be looked at first.
+ */
+#define CPU_HINTS 1024
+extern __u32 cpu_hints[CPU_HINTS][16];
 
 /*
  * Takes what @word says is there: 1, and 0 from then on. True for one of several

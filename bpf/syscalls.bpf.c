@@ -26,6 +26,7 @@ __u32 settled_walk;
 __u32 epoch;
 __u32 looks_everywhere;
 __u32 is_live;
+__u32 cpu_hints[CPU_HINTS][16] __attribute__((aligned(64)));
 __u32 knows_epolls;
 
 static __always_inline void dispatch_enter(struct thread *thread, struct task_struct *task,
@@ -190,21 +191,19 @@ int syscall_exit_classic(struct trace_event_raw_sys_exit *record)
 
 /* ---- a door for each traced call: trampolines of the functions behind them ---- */
 
-#define ENTRY_DOOR(name, ...)                                                    \
-	SEC("?fentry/__x64_sys_" #name)                                          \
-	int BPF_PROG(name##_entry, struct pt_regs *regs)                         \
-	{                                                                        \
-		if (is_live)                                                     \
-			call_entered(current_task(), regs, &calls[__NR_##name]); \
-		return 0;                                                        \
+#define ENTRY_DOOR(name, ...)                                            \
+	SEC("?fentry/__x64_sys_" #name)                                  \
+	int BPF_PROG(name##_entry, struct pt_regs *regs)                 \
+	{                                                                \
+		call_entered(current_task(), regs, &calls[__NR_##name]); \
+		return 0;                                                \
 	}
-#define EXIT_DOOR(name, ...)                                                           \
-	SEC("?fexit/__x64_sys_" #name)                                                 \
-	int BPF_PROG(name##_exit, struct pt_regs *regs, long ret)                      \
-	{                                                                              \
-		if (is_live)                                                           \
-			call_returned(current_task(), regs, ret, &calls[__NR_##name]); \
-		return 0;                                                              \
+#define EXIT_DOOR(name, ...)                                                   \
+	SEC("?fexit/__x64_sys_" #name)                                         \
+	int BPF_PROG(name##_exit, struct pt_regs *regs, long ret)              \
+	{                                                                      \
+		call_returned(current_task(), regs, ret, &calls[__NR_##name]); \
+		return 0;                                                      \
 	}
 #define BOTH_DOORS(name, ...) ENTRY_DOOR(name) EXIT_DOOR(name)
 
@@ -214,16 +213,14 @@ TRACED_CALLS(EXIT_DOOR, EXIT_DOOR, BOTH_DOORS)
 SEC("?fentry/" RESUMES_POLL)
 int BPF_PROG(poll_resumed)
 {
-	if (is_live)
-		call_entered(current_task(), NULL, &calls[__NR_restart_syscall]);
+	call_entered(current_task(), NULL, &calls[__NR_restart_syscall]);
 	return 0;
 }
 
 SEC("?fexit/" RESUMES_POLL)
 int BPF_PROG(poll_resumed_exit, struct restart_block *block, long ret)
 {
-	if (is_live)
-		call_returned(current_task(), NULL, ret, &calls[__NR_restart_syscall]);
+	call_returned(current_task(), NULL, ret, &calls[__NR_restart_syscall]);
 	return 0;
 }
 

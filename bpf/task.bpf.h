@@ -8,17 +8,6 @@
 
 #include "filter.bpf.h"
 
-#define HINTS 1024
-
-/*
- * The row last used on each CPU, a cache line each: nearly always the one that
- * is wanted, and an array lookup costs a tenth of a hash lookup. Only a hint:
- * the row says whose it is.
- */
-static struct hint {
-	__u32 row;
-} __attribute__((aligned(64))) hints[HINTS];
-
 /*
  * BPF stores are not reordered on x86 and the row has one writer; the barriers
  * keep the compiler from moving what stands between.
@@ -88,7 +77,7 @@ static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hi
 	struct thread *thread;
 	__u32 *row;
 
-	if (!target_process(task))
+	if (!is_live || !target_process(task))
 		return NULL;
 	row = bpf_map_lookup_elem(&rows_by_task, &address);
 	if (!row) {
@@ -108,7 +97,7 @@ static __noinline struct thread *find_thread(struct task_struct *task, __u32 *hi
  */
 static __always_inline struct thread *watched_thread(struct task_struct *task, bool is_counted)
 {
-	__u32 *hint = &hints[bpf_get_smp_processor_id() & (HINTS - 1)].row;
+	__u32 *hint = cpu_hints[bpf_get_smp_processor_id() & (CPU_HINTS - 1)];
 	struct thread *thread = bpf_map_lookup_elem(&threads, hint);
 
 	if (thread && thread->task == (__u64)task)

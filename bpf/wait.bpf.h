@@ -137,8 +137,6 @@ static __always_inline void epoll_wait_entered(struct thread *thread, struct tas
 
 	if (shape == WAIT_TIMESPEC_MASK)
 		goes_on = read_timeout(thread, task, ARG4(regs), false, 1000000000);
-	else
-		thread->wait.zero_timeout = (int)ARG4(regs) == 0;
 	if (shape != WAIT_MS && goes_on)
 		add_mask(&thread->wait, ARG5(regs), ARG6(regs));
 }
@@ -262,8 +260,8 @@ static __always_inline void wait_resumed(struct thread *thread, struct task_stru
 	note_clocks(&thread->wait, task, now);
 }
 
-static __always_inline void count_outcome(struct wait_counters *wait, struct wait_entry *entry,
-					  long ret, bool slept)
+static __always_inline void count_outcome(struct wait_counters *wait, long ret, bool is_empty_poll,
+					  bool slept)
 {
 	if (ret > 0) {
 		wait->ready += ret;
@@ -271,7 +269,7 @@ static __always_inline void count_outcome(struct wait_counters *wait, struct wai
 		if (!slept)
 			wait->immediate++;
 	} else if (ret == 0) {
-		if (entry->zero_timeout)
+		if (is_empty_poll)
 			wait->empty_polls++;
 		else
 			wait->timeouts++;
@@ -306,6 +304,7 @@ static __always_inline struct epoll_use *instance_returned(struct thread *thread
 	if (!use)
 		return NULL;
 	use->epfd = epfd;
+	use->fds = 0; /* not read yet */
 	use->counters.returns++;
 	return use;
 }
@@ -359,6 +358,15 @@ static __always_inline void poll_to_be_resumed(struct thread *thread, struct tas
 	thread->wait.restart = restart_of(task);
 }
 
+/* A wait found nothing. What its timeout was is still in the registers, but for one in user memory. */
+static __always_inline bool had_zero_timeout(struct wait_entry *entry, struct pt_regs *regs,
+					     const struct call *call)
+{
+	if (call->family == WAIT_EPOLL && call->shape != WAIT_TIMESPEC_MASK)
+		return (int)ARG4(regs) == 0;
+	return entry->zero_timeout;
+}
+
 /* Nothing found, at once, and nothing done since that was found the last time. */
 static __always_inline void count_spin(struct thread *thread, struct wait_counters *wait,
 				       bool is_empty_poll)
@@ -375,6 +383,7 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 	__u64 now = bpf_ktime_get_ns();
 	struct wait_counters *wait;
 	__u32 family = call->family;
+	bool is_empty_poll;
 
 	if (family >= WAIT_FAMILIES)
 		return; /* for the verifier */
@@ -399,8 +408,9 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 			add_watched(wait, entry->watched);
 	}
 	/* The last, as their ways are many: so the verifier goes none of the above once for each. */
-	count_outcome(wait, entry, ret, FOLLOW(task, nvcsw) != entry->nvcsw);
-	count_spin(thread, wait, ret == 0 && entry->zero_timeout);
+	is_empty_poll = ret == 0 && had_zero_timeout(entry, regs, call);
+	count_outcome(wait, ret, is_empty_poll, FOLLOW(task, nvcsw) != entry->nvcsw);
+	count_spin(thread, wait, is_empty_poll);
 	count_wait_clocks(wait, entry, task, now);
 	entry->since_ns = 0;
 	if (family == WAIT_POLL && ret == -ERESTART_RESTARTBLOCK)

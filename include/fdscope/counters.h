@@ -397,6 +397,15 @@ enum use_state {
 	USE_RETIRING, /* the same, and user space is about to take it: nothing is added any more */
 };
 
+/*
+ * Of the members of struct epoll_counters, what an event that is level-triggered, IN
+ * and nothing else adds to two of them: user space adds it when it reads.
+ */
+struct plain_counters {
+	__u64 deliveries;  /* to deliveries.by.level and deliveries.in */
+	__u64 redelivered; /* to redelivered and redelivered_in */
+};
+
 /* Names a use for ever: its row is given out again, with another serial. */
 struct use_name {
 	__u32 row;
@@ -424,8 +433,8 @@ struct epoll_use {
 	__u32 nr_threads; /* USE_ENDED: how many were added up */
 	__u32 nr_fds;	  /* descriptors in the table at @fds */
 	struct use_name name;
-	__u64 fds;    /* address of the table that the thread has, as read at @fds_ns */
-	__u64 fds_ns; /* the end of a wait, for the events of which it was read */
+	struct plain_counters plain;
+	__u64 fds; /* address of the table that the thread has; 0: not read since its last wait */
 	struct epoll_counters counters;
 };
 
@@ -525,6 +534,7 @@ struct registration {
 	__u32 shares_data;   /* with another one of the instance: its events cannot be told apart */
 	__u32 row;	     /* its own */
 	__u32 reserved;
+	__u64 plain_redelivered; /* as in struct plain_counters */
 	/* Deliveries, as the members of struct epoll_counters. */
 	__u64 deliveries;
 	__u64 redelivered;

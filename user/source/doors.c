@@ -307,10 +307,24 @@ int doors_attach(struct fdscope_bpf *skel)
 	return 0;
 }
 
+/* Programs run in read sections of RCU. Some kernels cannot wait for their end so (nohz_full). */
+static bool have_programs_ended(void)
+{
+	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
+/* No program finds a row from here on: once nothing is live, none that begins leaves a hint of one. */
+static bool forget_rows(struct fdscope_bpf *skel)
+{
+	bool is_known = have_programs_ended();
+
+	memset(skel->bss->cpu_hints, 0xff, sizeof(skel->bss->cpu_hints));
+	return is_known && have_programs_ended();
+}
+
 void doors_detach(struct fdscope_bpf *skel)
 {
-	/* Programs run in read sections of RCU. Some kernels cannot wait for their end so (nohz_full). */
-	bool is_quiet = !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	bool is_quiet = forget_rows(skel);
 
 	for (int i = 0; i < skel->skeleton->prog_cnt; i++) {
 		if (is_trampoline(skel, i) && is_quiet)

@@ -44,8 +44,8 @@ bool doors_see_io_uring(const struct fdscope_bpf *skel);
 int doors_attach(struct fdscope_bpf *skel);
 
 /*
- * Detaches all but the trampolines; when this returns, programs that began before
- * bss->is_live was cleared have ended. Trampolines stay, and do nothing: taking
+ * After bss->is_live was cleared: detaches all but the trampolines. When this
+ * returns, nothing is counted any more. Trampolines stay, and find no row: taking
  * one off waits for RCU tasks (kernel/trace/ftrace.c, unregister_ftrace_direct), a
  * tenth of a second for each function.
  */

@@ -62,6 +62,8 @@ static int read_registration(const struct epolls *epolls, struct snapshot *out,
 	grown += out->nr_registrations++;
 	memset(grown, 0, sizeof(*grown));
 	grown->registration = *row;
+	grown->registration.redelivered += row->plain_redelivered;
+	grown->registration.redelivered_in += row->plain_redelivered;
 	grown->registration.instance = instance_number(epolls, row->instance);
 	if (row->description < epolls->descriptions.nr_rows &&
 	    descriptions[row->description].born_ns == row->description_born_ns)
@@ -138,6 +140,14 @@ int epolls_add_use(struct snapshot *out, const struct snapshot_use *use)
 	return 0;
 }
 
+static void add_plain(struct epoll_counters *counters, const struct plain_counters *plain)
+{
+	counters->deliveries.by.level += plain->deliveries;
+	counters->deliveries.in += plain->deliveries;
+	counters->redelivered += plain->redelivered;
+	counters->redelivered_in += plain->redelivered;
+}
+
 static int add_copy(const struct epolls *epolls, struct snapshot *out, const struct epoll_use *copy)
 {
 	struct snapshot_use use = {};
@@ -150,6 +160,7 @@ static int add_copy(const struct epolls *epolls, struct snapshot *out, const str
 	use.epfd = copy->epfd;
 	use.threads = copy->nr_threads;
 	use.counters = copy->counters;
+	add_plain(&use.counters, &copy->plain);
 	return epolls_add_use(out, &use);
 }
 
