@@ -81,15 +81,16 @@ static: $(STATIC)	## the programs as files that need no library, in .build/stati
 
 # A unit test is one file beside the objects it needs: those of a program but its main.
 UNIT_TESTS  := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/test_*.c))
-UNIT_SHARED := $(addprefix $(B)/tests/unit/,failing.o samples.o comparisons.o)
+UNIT_SHARED := $(addprefix $(B)/tests/unit/,failing.o samples.o comparisons.o readings.o)
 SERVER_TESTS = $(B)/tests/unit/test_http
 LOAD_TESTS   = $(B)/tests/unit/test_response
 TOOL_TESTS   = $(filter-out $(SERVER_TESTS) $(LOAD_TESTS),$(UNIT_TESTS))
 WRAPPED      = malloc calloc realloc reallocarray strdup asprintf vasprintf
 WRAP         = $(WRAPPED:%=-Wl,--wrap=%)
 # What runs without a kernel to look at; the rest of user/source needs libbpf.
-PURE_OBJS    = $(filter $(addprefix $(B)/user/,options.o base/% model/% view/% report/% \
-		 commands/measure.o commands/output.o source/source.o source/saved.o source/decode%),$(TOOL_OBJS))
+PURE_OBJS    = $(filter $(addprefix $(B)/user/,options.o refusal.o base/% model/% view/% report/% \
+		 commands/measure.o commands/output.o source/source.o source/saved.o source/decode% \
+		 source/wakeup_hooks.o),$(TOOL_OBJS))
 
 $(B)/tests/%.o: tests/%.c
 	$(call say,CC,$@)

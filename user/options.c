@@ -5,15 +5,17 @@
 #include <argp.h>
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/word.h"
 #include "model/comparison.h"
 #include "model/findings.h"
+#include "model/mode.h"
+#include "refusal.h"
 
 #define DEFAULT_THREADS	      1024
 #define DEFAULT_PROCESSES     1024
@@ -75,10 +77,10 @@ static const struct {
 	{ OPTIONS_TABLES,
 	  { "fds", OPT_FDS, "N", OPTION_ARG_OPTIONAL, "Show the N (10) busiest descriptors", 2 } },
 	{ OPTIONS_TABLES,
-	  { "wakeups", OPT_WAKEUPS, NULL, 0, "Watch the kernel wake the waits, too", 2 } },
+	  { "wakeups", OPT_WAKEUPS, NULL, 0, "Show whom the kernel wakes, too", 2 } },
 	{ OPTIONS_REPORT, { "strict", OPT_STRICT, NULL, 0, "Exit 3 if anything was lost", 2 } },
 	{ OPTIONS_REPORT,
-	  { "fail-on", OPT_FAIL_ON, "WHAT[,WHAT...]", 0,
+	  { "fail-on", OPT_FAIL_ON, "WHAT[,...]", 0,
 	    "Exit 1 on a problem, on any finding (hint), or on those of an id", 2 } },
 	{ OPTIONS_TABLES,
 	  { "max-threads", OPT_MAX_THREADS, "N", 0, "Room for so many threads", 3 } },
@@ -90,10 +92,10 @@ static const struct {
 	  { "max-registrations", OPT_MAX_REGISTRATIONS, "N", 0,
 	    "Room for so many descriptors in epoll instances", 3 } },
 	{ OPTIONS_TABLES,
-	  { "backend", OPT_BACKEND, "auto|fentry|tp_btf|tp", 0, "How to see the system calls",
-	    3 } },
+	  { "backend", OPT_BACKEND, "NAME", 0,
+	    "How to see the system calls: auto, fentry, tp_btf or tp", 3 } },
 	{ OPTIONS_COMPARE,
-	  { "modes", OPT_MODES, "MODE[,MODE...]", 0,
+	  { "modes", OPT_MODES, "MODE[,...]", 0,
 	    "select, poll, epoll-level, epoll-edge, epoll-oneshot; copy, mmap, sendfile, splice",
 	    1 } },
 	{ OPTIONS_COMPARE,
@@ -115,7 +117,8 @@ static const struct {
 struct parse {
 	struct options *options;
 	const struct command *command;
-	int nr_words; /* positional arguments seen */
+	const struct argp_option *taken; /* that the command has */
+	int nr_words;			 /* positional arguments seen */
 	bool wants_help;
 	int code;
 };
@@ -135,19 +138,12 @@ static error_t refuse(struct argp_state *state, const char *format, ...)
 	return EINVAL;
 }
 
-/* A decimal number from @min to @max. */
 static error_t number(struct argp_state *state, const char *what, const char *word, uint64_t min,
 		      uint64_t max, uint64_t *out)
 {
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(word, &end, 10);
-	if (*word < '0' || *word > '9' || *end || errno || value < min || value > max)
+	if (word_to_number(word, min, max, out))
 		return refuse(state, "%s '%s' is no number from %llu to %llu", what, word,
 			      (unsigned long long)min, (unsigned long long)max);
-	*out = value;
 	return 0;
 }
 
@@ -162,17 +158,10 @@ static error_t number32(struct argp_state *state, const char *what, const char *
 	return err;
 }
 
-#define MAX_SECONDS 1e9
-
-/* Seconds above 0, with a fraction if need be. */
 static error_t seconds(struct argp_state *state, const char *what, const char *word, uint64_t *ns)
 {
-	char *end;
-	double value = strtod(word, &end);
-
-	if (end == word || *end || !isfinite(value) || value < 1e-3 || value > MAX_SECONDS)
+	if (word_to_ns(word, ns))
 		return refuse(state, "%s '%s' is no number of seconds above 0", what, word);
-	*ns = value * 1e9;
 	return 0;
 }
 
@@ -186,26 +175,21 @@ static error_t process_name(struct argp_state *state, const char *what, const ch
 	return 0;
 }
 
-/* Calls @each for the words between commas. */
 static error_t each_word(struct argp_state *state, const char *list,
-			 error_t (*each)(struct argp_state *state, const char *word))
+			 int (*add)(void *state, const char *word))
 {
-	char *copy = strdup(list), *rest = copy, *word;
-	error_t err = 0;
+	int err = word_each(list, add, state);
 
-	if (!copy) {
-		((struct parse *)state->input)->code =
-			log_fail(EXIT_NO_MEASURE, "read the command line: out of memory");
-		return ENOMEM;
-	}
-	while (!err && (word = strsep(&rest, ",")))
-		err = each(state, word);
-	free(copy);
-	return err;
+	if (err != -ENOMEM)
+		return err;
+	((struct parse *)state->input)->code =
+		log_fail(EXIT_NO_MEASURE, "read the command line: out of memory");
+	return ENOMEM;
 }
 
-static error_t add_pid(struct argp_state *state, const char *word)
+static int add_pid(void *context, const char *word)
 {
+	struct argp_state *state = context;
 	struct options *options = ((struct parse *)state->input)->options;
 
 	if (options->nr_pids == MAX_IDS)
@@ -213,8 +197,9 @@ static error_t add_pid(struct argp_state *state, const char *word)
 	return number32(state, "pid", word, 1, INT_MAX, &options->pids[options->nr_pids++]);
 }
 
-static error_t add_port(struct argp_state *state, const char *word)
+static int add_port(void *context, const char *word)
 {
+	struct argp_state *state = context;
 	struct options *options = ((struct parse *)state->input)->options;
 	uint64_t port = 0;
 	error_t err;
@@ -226,29 +211,9 @@ static error_t add_port(struct argp_state *state, const char *word)
 	return err;
 }
 
-static const struct mode modes[] = {
-	{ "select", "select", NULL, "copy" },
-	{ "poll", "poll", NULL, "copy" },
-	{ "epoll-level", "epoll", "level", "copy" },
-	{ "epoll-edge", "epoll", "edge", "copy" },
-	{ "epoll-oneshot", "epoll", "oneshot", "copy" },
-	{ "copy", "epoll", "level", "copy" },
-	{ "mmap", "epoll", "level", "mmap" },
-	{ "sendfile", "epoll", "level", "sendfile" },
-	{ "splice", "epoll", "level", "splice" },
-};
-
-const struct mode *mode_named(const char *name)
+static int add_mode(void *context, const char *word)
 {
-	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
-		if (!strcmp(name, modes[i].name))
-			return &modes[i];
-	}
-	return NULL;
-}
-
-static error_t add_mode(struct argp_state *state, const char *word)
-{
+	struct argp_state *state = context;
 	struct options *options = ((struct parse *)state->input)->options;
 	const struct mode *mode = mode_named(word);
 
@@ -260,8 +225,9 @@ static error_t add_mode(struct argp_state *state, const char *word)
 	return 0;
 }
 
-static error_t add_fail_on(struct argp_state *state, const char *word)
+static int add_fail_on(void *context, const char *word)
 {
+	struct argp_state *state = context;
 	struct options *options = ((struct parse *)state->input)->options;
 	const struct finding_kind *kind = finding_kind_of(word);
 
@@ -405,83 +371,20 @@ static error_t take_word(const char *word, struct argp_state *state)
 	return refuse(state, "'%s' is one word too many", word);
 }
 
-/* The option that @word, @len bytes long, is the name or the one possible beginning of; or NULL. */
-static const struct argp_option *long_option(unsigned set, const char *word, size_t len)
-{
-	const struct argp_option *found = NULL;
-	size_t nr_found = 0;
-
-	for (size_t i = 0; i < NR_ROWS; i++) {
-		const struct argp_option *option = &rows[i].option;
-
-		if (!(rows[i].set & set) || strncmp(option->name, word, len))
-			continue;
-		if (!option->name[len])
-			return option;
-		found = option;
-		nr_found++;
-	}
-	return nr_found == 1 ? found : NULL;
-}
-
-static const struct argp_option *short_option(unsigned set, int key)
-{
-	for (size_t i = 0; i < NR_ROWS; i++) {
-		if (rows[i].set & set && rows[i].option.key == key)
-			return &rows[i].option;
-	}
-	return NULL;
-}
-
-static error_t refuse_long(struct argp_state *state, unsigned set, const char *word)
-{
-	int len = strcspn(word, "=");
-	const struct argp_option *option = long_option(set, word + 2, len - 2);
-
-	if (!option)
-		return refuse(state, "'%.*s' is no option", len, word);
-	if (option->arg && !word[len] && !(option->flags & OPTION_ARG_OPTIONAL))
-		return refuse(state, "'%s' needs a value", word);
-	if (!option->arg && word[len])
-		return refuse(state, "'%.*s' takes no value", len, word);
-	return 0;
-}
-
-static error_t refuse_short(struct argp_state *state, unsigned set, const char *word)
-{
-	for (const char *key = word + 1; *key; key++) {
-		const struct argp_option *option = short_option(set, *key);
-
-		if (!option)
-			return refuse(state, "'-%c' is no option", *key);
-		if (option->arg)
-			return key[1] ? 0 : refuse(state, "'-%c' needs a value", *key);
-	}
-	return 0;
-}
-
-/* 0 if nothing is wrong with @word. */
-static error_t refuse_word(struct argp_state *state, const char *word)
-{
-	unsigned set = ((struct parse *)state->input)->command->options;
-
-	if (word[0] != '-')
-		return 0;
-	if (word[1] >= '0' && word[1] <= '9')
-		return refuse(state, "interval '%s' is no number of seconds above 0", word);
-	return word[1] == '-' ? refuse_long(state, set, word) : refuse_short(state, set, word);
-}
-
-/* What getopt did not take; argp's own two lines say less. */
+/* What getopt did not take. */
 static error_t refuse_option(struct argp_state *state)
 {
+	const struct argp_option *options = ((struct parse *)state->input)->taken;
 	const char *word = state->argv[state->next - 1];
-	error_t err = refuse_word(state, word);
+	char why[256];
 
+	if (refusal_of(options, word, why, sizeof(why)))
+		return refuse(state, "%s", why);
 	/* Of several letters in one word it is not past the word yet. */
-	if (!err && state->next < state->argc)
-		err = refuse_word(state, state->argv[state->next]);
-	return err ? err : refuse(state, "'%s' is no option", word);
+	if (state->next < state->argc &&
+	    refusal_of(options, state->argv[state->next], why, sizeof(why)))
+		return refuse(state, "%s", why);
+	return refuse(state, "'%s' is no option", word);
 }
 
 static size_t nr_scopes(const struct options *options)
@@ -581,7 +484,7 @@ static const struct command *parse_command(struct options *options, const struct
 					   int argc, char **argv, int *code)
 {
 	struct argp_option taken[NR_ROWS + 1] = {};
-	struct parse parse = { .options = options, .command = command };
+	struct parse parse = { .options = options, .command = command, .taken = taken };
 	struct argp argp = { .options = taken,
 			     .parser = parse_one,
 			     .args_doc = command->arguments };
@@ -600,6 +503,7 @@ static const struct command *parse_command(struct options *options, const struct
 	begin(options);
 	err = argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS, NULL, &parse);
 	if (parse.wants_help) {
+		setenv("ARGP_HELP_FMT", "no-dup-args-note", 0); /* two lines that help nobody */
 		argp_help(&argp, stdout, ARGP_HELP_SHORT_USAGE | ARGP_HELP_LONG | ARGP_HELP_DOC,
 			  name);
 		*code = EXIT_DONE;

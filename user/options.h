@@ -54,7 +54,7 @@ struct options {
 	enum backend backend;
 
 	/* compare */
-	const char *modes[MAX_MODES];
+	const char *modes[MAX_MODES]; /* names that there are: mode_named() */
 	size_t nr_modes;
 	uint32_t connections;
 	uint32_t idle;
@@ -66,17 +66,6 @@ struct options {
 	uint32_t read_chunk; /* 0: the server's default */
 	bool has_size;	     /* --size was given */
 };
-
-/* One of the ways in which compare can run the bundled server: its options. */
-struct mode {
-	const char *name;
-	const char *mux;
-	const char *trigger; /* NULL: not epoll */
-	const char *send;
-};
-
-/* NULL if there is none of this name; options hold only names that there are. */
-const struct mode *mode_named(const char *name);
 
 /* What a command takes from the command line. */
 enum option_set {

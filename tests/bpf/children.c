@@ -97,8 +97,8 @@ static void act_when_traced(void *context)
 struct tracer *start_traced(const struct probe_limits *limits, void (*prepare)(void *context),
 			    void (*act)(void *context), void *context, pid_t *pid)
 {
-	const struct config config = {};
-	struct tracer *tracer = tracer_load(&config, limits);
+	const struct probe_options options = { .limits = *limits };
+	struct tracer *tracer = tracer_load(&options);
 	struct traced *traced = shared_alloc(sizeof(*traced));
 
 	*traced = (struct traced){ .prepare = prepare, .act = act, .context = context };

@@ -42,19 +42,19 @@ static void give_numbers(const bool *taken)
 }
 
 /* FDSCOPE_BACKEND=tp_btf, tp or fentry: not the one that suits the kernel. */
-struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits)
+struct tracer *tracer_load(const struct probe_options *options)
 {
 	const char *name = getenv("FDSCOPE_BACKEND");
+	struct probe_options with_backend = *options;
 	bool taken[OWN_FDS_FROM] = {};
-	enum backend backend;
 	struct tracer *tracer;
 
-	assert_true(backend_named(name ? name : "auto", &backend));
+	assert_true(backend_named(name ? name : "auto", &with_backend.backend));
 	spare_another_load();
 	tracer = calloc(1, sizeof(*tracer));
 	assert_non_null(tracer);
 	take_numbers(taken);
-	assert_int_equal(probes_open(&tracer->probes, config, limits, backend, -1), 0);
+	assert_int_equal(probes_open(&tracer->probes, &with_backend), 0);
 	give_numbers(taken);
 	return tracer;
 }
@@ -68,9 +68,9 @@ void tracer_go_live(struct tracer *tracer)
 	give_numbers(taken);
 }
 
-struct tracer *tracer_new(const struct config *config, const struct probe_limits *limits)
+struct tracer *tracer_new(const struct probe_options *options)
 {
-	struct tracer *tracer = tracer_load(config, limits);
+	struct tracer *tracer = tracer_load(options);
 
 	assert_int_equal(probes_add_target(tracer->probes, getpid()), 0);
 	tracer_go_live(tracer);

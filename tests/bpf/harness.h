@@ -42,9 +42,9 @@ struct family {
 struct tracer;
 
 /* Live, with this process as its target. */
-struct tracer *tracer_new(const struct config *config, const struct probe_limits *limits);
+struct tracer *tracer_new(const struct probe_options *options);
 /* The same in two steps: what happens between them is not seen. */
-struct tracer *tracer_load(const struct config *config, const struct probe_limits *limits);
+struct tracer *tracer_load(const struct probe_options *options);
 void tracer_go_live(struct tracer *tracer);
 void tracer_free(struct tracer *tracer);
 struct probes *tracer_probes(struct tracer *tracer);

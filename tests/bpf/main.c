@@ -26,12 +26,11 @@ static const struct family *const families[] = {
 
 static int go_live(void **state)
 {
-	const struct probe_limits limits = { ROWS, ROWS, ROWS, 4 * ROWS };
-	struct config config = {};
+	struct probe_options options = { .limits = { ROWS, ROWS, ROWS, 4 * ROWS } };
 	int err;
 
-	config.wakeups = wakeups_try(&err) != 0;
-	*state = tracer_new(&config, &limits);
+	options.wakeups = wakeups_try(&err) != 0;
+	*state = tracer_new(&options);
 	return 0;
 }
 

@@ -379,9 +379,8 @@ static void accept_for_the_other(void *context)
 static void what_another_accepted_is_spurious(void **state)
 {
 	struct herd *herd = shared_alloc(sizeof(*herd));
-	const struct config config = {};
-	const struct probe_limits limits = { 64, 64, 64, 64 };
-	struct tracer *tracer = tracer_load(&config, &limits);
+	const struct probe_options options = { .limits = { 64, 64, 64, 64 } };
+	struct tracer *tracer = tracer_load(&options);
 	struct sockaddr_storage at;
 	socklen_t len;
 	int client;

@@ -22,10 +22,11 @@
 /* Own probes, with room for this much. */
 static struct tracer *small_tracer(uint32_t threads, uint32_t processes, uint32_t listeners)
 {
-	const struct config config = {};
-	const struct probe_limits limits = { threads, processes, listeners, 1024 };
+	const struct probe_options options = {
+		.limits = { threads, processes, listeners, 1024 },
+	};
 
-	return tracer_new(&config, &limits);
+	return tracer_new(&options);
 }
 
 static bool is_inexact(const struct profile_process *process, const char *key)

@@ -56,8 +56,8 @@ static uint64_t polls_of(const struct snapshot *snapshot, pid_t tgid)
 /* The rest of the machine runs on meanwhile: only our own are looked at. */
 static void everyone_is_a_target_but_fdscope_itself(void **state)
 {
-	const struct config config = { .all = 1, .own_tgid = getpid() };
-	struct tracer *tracer = tracer_load(&config, &limits);
+	const struct probe_options options = { .limits = limits, .all = true };
+	struct tracer *tracer = tracer_load(&options);
 	struct held *held = new_held();
 	struct snapshot snapshot = {};
 	pid_t pid;
@@ -77,9 +77,9 @@ static void everyone_is_a_target_but_fdscope_itself(void **state)
 }
 
 /* What came before the exec is nobody's; descriptors balance from there on. */
-static void check_from_exec_on(const struct config *config, struct held *held, pid_t pid)
+static void check_from_exec_on(const struct probe_options *options, struct held *held, pid_t pid)
 {
-	struct tracer *tracer = tracer_load(config, &limits);
+	struct tracer *tracer = tracer_load(options);
 
 	tracer_go_live(tracer);
 	begin(tracer);
@@ -98,21 +98,21 @@ static void check_from_exec_on(const struct config *config, struct held *held, p
 
 static void who_execs_into_the_comm_becomes_a_target(void **state)
 {
-	const struct config config = { .match_comm = 1, .comm = NEW_COMM, .own_tgid = getpid() };
+	const struct probe_options options = { .limits = limits, .comm = NEW_COMM };
 	struct held *held = new_held();
 
 	(void)state;
-	check_from_exec_on(&config, held, start_child(poll_and_exec_when_told, held));
+	check_from_exec_on(&options, held, start_child(poll_and_exec_when_told, held));
 }
 
 static void the_held_command_becomes_a_target_at_its_exec(void **state)
 {
 	struct held *held = new_held();
 	pid_t pid = start_child(poll_and_exec_when_told, held);
-	const struct config config = { .held_tgid = pid, .own_tgid = getpid() };
+	const struct probe_options options = { .limits = limits, .held_tgid = pid };
 
 	(void)state;
-	check_from_exec_on(&config, held, pid);
+	check_from_exec_on(&options, held, pid);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -376,7 +376,8 @@ static void touch_own_instance(void *context)
 /* Rows of ended processes' instances are given back between intervals. */
 static void rows_come_back_after_processes_ended(void **state)
 {
-	struct tracer *tracer = tracer_new(&(struct config){}, &sixty_four);
+	const struct probe_options options = { .limits = sixty_four };
+	struct tracer *tracer = tracer_new(&options);
 
 	(void)state;
 	for (int i = 0; i < 100; i++) {
@@ -396,8 +397,8 @@ static void rows_come_back_after_processes_ended(void **state)
 /* More than any one loop has, in turn. */
 static void a_thread_may_wait_on_many_instances(void **state)
 {
-	const struct probe_limits limits = { 64, 64, 64, 256 };
-	struct tracer *tracer = tracer_new(&(struct config){}, &limits);
+	const struct probe_options options = { .limits = { 64, 64, 64, 256 } };
+	struct tracer *tracer = tracer_new(&options);
 	int epfds[24], fds[24];
 
 	(void)state;

@@ -434,9 +434,8 @@ static void wait_and_read_then_poll(void *context)
 /* The wait began unseen; what came after it is counted. */
 static void a_wait_begun_before_the_probes_were_live_is_not_counted(void **state)
 {
-	const struct config config = {};
-	const struct probe_limits limits = { 16, 16, 16, 16 };
-	struct tracer *tracer = tracer_load(&config, &limits);
+	const struct probe_options options = { .limits = { 16, 16, 16, 16 } };
+	struct tracer *tracer = tracer_load(&options);
 	struct scene *scene = new_scene();
 	const uint64_t one = 1;
 	pid_t pid;

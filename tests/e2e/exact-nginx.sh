@@ -24,35 +24,10 @@ traced=epoll_wait,epoll_pwait,poll,ppoll,select,pselect6,epoll_ctl,accept,accept
 traced+=,read,readv,pread64,preadv,recvfrom,recvmsg,recvmmsg
 traced+=,write,writev,pwrite64,pwritev,sendto,sendmsg,sendmmsg,sendfile,splice
 
-# start_nginx SENDFILE: one worker, its pid in $worker; port in $port.
-start_nginx()
+# start_idle SENDFILE: nginx, its one worker in $worker, and how much that has open in $idle_fds.
+start_idle()
 {
-	start_server --port 0 && stop_server || return 1 # a port that is free
-	cat > "$work/nginx.conf" << END
-daemon off;
-worker_processes 1;
-user root;
-pid $work/nginx.pid;
-error_log stderr crit;
-events { worker_connections 512; }
-http {
-	access_log off;
-	sendfile $1;
-	client_body_temp_path $work/t1;
-	proxy_temp_path $work/t2;
-	fastcgi_temp_path $work/t3;
-	uwsgi_temp_path $work/t4;
-	scgi_temp_path $work/t5;
-	server {
-		listen 127.0.0.1:$port;
-		root $work/root;
-	}
-}
-END
-	nginx -e stderr -p "$work" -c "$work/nginx.conf" 2> "$work/nginx.err" &
-	nginx=$!
-	end_later "$nginx"
-	until_true has_worker || return 1
+	start_nginx 1 "$1" && until_true has_worker || return 1
 	end_later "$worker"
 	until_true is_idle && idle_fds=$(nr_fds)
 }
@@ -177,7 +152,7 @@ mkdir "$work/root"
 head -c 4099 /dev/urandom > "$work/root/file"
 head -c 5000011 /dev/urandom > "$work/root/large"
 for sendfile in on off; do
-	check "sendfile $sendfile: nginx starts" start_nginx $sendfile || continue
+	check "sendfile $sendfile: nginx starts" start_idle $sendfile || continue
 	check "sendfile $sendfile: both are attached to its worker" watch_both
 	check "sendfile $sendfile: a load is served" under_load
 	check "sendfile $sendfile: both are detached" stop_both

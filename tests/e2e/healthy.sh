@@ -32,12 +32,6 @@ granted()
 
 # ---- servers -------------------------------------------------------------------------------------
 
-# free_port: one of the kernel's choice, for those that take none from it.
-free_port()
-{
-	start_server --port 0 && stop_server
-}
-
 answers()
 {
 	(exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null
@@ -54,33 +48,14 @@ serve()
 	return 1
 }
 
-start_nginx()
+serve_nginx()
 {
 	mkdir -p "$work/root" && head -c 4099 /dev/urandom > "$work/root/file"
-	chmod 755 "$work"
-	free_port || return 1
-	cat > "$work/nginx.conf" << END
-daemon off;
-worker_processes 2;
-user root;
-pid $work/nginx.pid;
-error_log stderr crit;
-events { worker_connections 512; }
-http {
-	access_log off;
-	sendfile on;
-	client_body_temp_path $work/t1;
-	proxy_temp_path $work/t2;
-	fastcgi_temp_path $work/t3;
-	uwsgi_temp_path $work/t4;
-	scgi_temp_path $work/t5;
-	server {
-		listen 127.0.0.1:$port;
-		root $work/root;
-	}
-}
-END
-	serve nginx -e stderr -p "$work" -c "$work/nginx.conf"
+	start_nginx 2 on || return 1
+	served=$nginx
+	until_true answers && return
+	note "$(cat "$work/nginx.log")"
+	return 1
 }
 
 start_redis()
@@ -248,7 +223,7 @@ healthy()
 	done
 }
 
-healthy nginx nginx "$http" start_nginx
+healthy nginx nginx "$http" serve_nginx
 healthy redis redis-server $'PING\r\n' start_redis
 healthy haproxy haproxy "$http" start_haproxy
 healthy memcached memcached $'get nothing\r\n' start_memcached

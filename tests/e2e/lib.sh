@@ -287,6 +287,42 @@ stop_server()
 	[ "$status" = 0 ]
 }
 
+# free_port: one of the kernel's choice in $port, for servers that take none from it.
+free_port()
+{
+	start_server --port 0 && stop_server
+}
+
+# start_nginx WORKERS SENDFILE: serves $work/root, its pid in $nginx; on $port, in a moment.
+start_nginx()
+{
+	free_port || return 1
+	cat > "$work/nginx.conf" << END
+daemon off;
+worker_processes $1;
+user root;
+pid $work/nginx.pid;
+error_log stderr crit;
+events { worker_connections 512; }
+http {
+	access_log off;
+	sendfile $2;
+	client_body_temp_path $work/t1;
+	proxy_temp_path $work/t2;
+	fastcgi_temp_path $work/t3;
+	uwsgi_temp_path $work/t4;
+	scgi_temp_path $work/t5;
+	server {
+		listen 127.0.0.1:$port;
+		root $work/root;
+	}
+}
+END
+	nginx -e stderr -p "$work" -c "$work/nginx.conf" > "$work/nginx.log" 2>&1 &
+	nginx=$!
+	end_later "$nginx"
+}
+
 # ---- workloads -----------------------------------------------------------------------------------
 
 # build_workload NAME: tests/workload/NAME.c as $work/NAME. Static, so that ld.so's

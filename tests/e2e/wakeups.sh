@@ -34,7 +34,7 @@ rm -f "$work/out"
 if [ "$(of .backend.wakeups "$work/ability")" = none ]; then
 	told --wakeups
 	equal "refused, it ends with 3" 3 $?
-	check "and says what to do" grep -q 'watch the kernel.s wakeups .*without --wakeups' "$work/err"
+	check "and says what to do" grep -q 'wakeups: .*(without it all else is measured)' "$work/err"
 	check "and saves no profile" test ! -e "$work/out"
 	finish
 fi

@@ -79,8 +79,8 @@ for command in '' attach run report compare check; do
 done
 
 if "$fdscope" check --json | jq -e '.fentry // "preemptible" | test("preemptible") | not' > "$work/out"; then
-	wrong 3 "attach trampolines" attach -p $self -d 1 --backend fentry
-	wrong 3 "attach trampolines" run --backend fentry -- true
+	wrong 3 "backend fentry: trace the kernel" attach -p $self -d 1 --backend fentry
+	wrong 3 "backend fentry: trace the kernel" run --backend fentry -- true
 fi
 
 # ---- targets -------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ wrong 2 "cgroup" attach --cgroup "$work/missing"
 wrong 2 "cgroup" attach --cgroup /proc/self/status
 
 # The kernel gives a free port; when the server is gone nobody listens there.
-if start_server --port 0 && stop_server; then
+if free_port; then
 	wrong 2 "port $port: nobody listens" attach --port "$port"
 fi
 

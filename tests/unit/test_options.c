@@ -377,6 +377,7 @@ static void help_and_version_end_well(void **state)
 		assert_null(out.command);
 		assert_int_equal(out.code, EXIT_DONE);
 		assert_non_null(strstr(out.said, "Usage: fdscope"));
+		assert_null(strstr(out.said, "Mandatory")); /* argp's note */
 	}
 }
 

@@ -74,6 +74,21 @@ static void round_counts_are_short(void **state)
 	assert_string_equal(format_round(text, (double)UINT64_MAX), "18.4 E");
 }
 
+static void units_are_told_from_other_words(void **state)
+{
+	static const char *const units[] = { "B",      "KiB, 45 B each", "ns", "us.", "ms;",
+					     "s)",     "s in",		 "k",  "PiB", "%",
+					     "%, more" };
+	static const char *const words[] = { "",  " ms",   "Bytes", "sockets",
+					     "m", "calls", "%%",    ", 7 ms" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		assert_true(begins_with_unit(units[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		assert_false(begins_with_unit(words[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +98,7 @@ int main(void)
 		cmocka_unit_test(times_change_their_unit_before_they_reach_1000),
 		cmocka_unit_test(shares_never_round_to_nothing_or_to_all),
 		cmocka_unit_test(round_counts_are_short),
+		cmocka_unit_test(units_are_told_from_other_words),
 	};
 
 	return cmocka_run_group_tests_name("units", tests, NULL, NULL);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LENGTH(names) ((int)(sizeof(names) / sizeof(*(names))))
+
 char *format_count(char text[UNITS_LEN], uint64_t count)
 {
 	char digits[UNITS_LEN];
@@ -38,6 +40,10 @@ char *format_ratio(char text[UNITS_LEN], double ratio)
 	return text;
 }
 
+static const char *const rounds[] = { "", "k", "M", "G", "T", "P", "E" };
+static const char *const bytes_names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
+static const char *const ns_names[] = { "ns", "us", "ms", "s" };
+
 /* The largest unit in which @value is at least 1. */
 static char *format_scaled(char text[UNITS_LEN], double value, double step,
 			   const char *const *names, int nr_names)
@@ -57,25 +63,19 @@ static char *format_scaled(char text[UNITS_LEN], double value, double step,
 
 char *format_round(char text[UNITS_LEN], double count)
 {
-	static const char *const names[] = { "", "k", "M", "G", "T", "P", "E" };
-
 	if (count < 999.5)
 		return format_count(text, llround(count));
-	return format_scaled(text, count, 1000, names, 7);
+	return format_scaled(text, count, 1000, rounds, LENGTH(rounds));
 }
 
 char *format_bytes(char text[UNITS_LEN], double bytes)
 {
-	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
-
-	return format_scaled(text, bytes, 1024, names, 6);
+	return format_scaled(text, bytes, 1024, bytes_names, LENGTH(bytes_names));
 }
 
 char *format_ns(char text[UNITS_LEN], double ns)
 {
-	static const char *const names[] = { "ns", "us", "ms", "s" };
-
-	return format_scaled(text, ns, 1000, names, 4);
+	return format_scaled(text, ns, 1000, ns_names, LENGTH(ns_names));
 }
 
 char *format_share(char text[UNITS_LEN], double part, double whole)
@@ -97,4 +97,23 @@ char *format_change(char text[UNITS_LEN], double change)
 
 	snprintf(text, UNITS_LEN, percent ? "%+ld %%" : "%ld %%", percent);
 	return text;
+}
+
+static bool is_among(const char *word, size_t len, const char *const *names, int nr_names)
+{
+	for (int i = 0; i < nr_names; i++) {
+		if (strlen(names[i]) == len && !strncmp(word, names[i], len))
+			return true;
+	}
+	return false;
+}
+
+bool begins_with_unit(const char *text)
+{
+	size_t len = strcspn(text, " .,;:()/");
+
+	return (len == 1 && *text == '%') ||
+	       is_among(text, len, bytes_names, LENGTH(bytes_names)) ||
+	       is_among(text, len, ns_names, LENGTH(ns_names)) ||
+	       (len && is_among(text, len, rounds, LENGTH(rounds)));
 }

@@ -3,6 +3,7 @@
 #ifndef FDSCOPE_UNITS_H
 #define FDSCOPE_UNITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define UNITS_LEN 32 /* room for any of these */
@@ -18,5 +19,8 @@ char *format_bytes(char text[UNITS_LEN], double bytes);	  /* 812 B, 14.1 MiB */
 char *format_ns(char text[UNITS_LEN], double ns);	  /* 850 ns, 82 us, 1.2 ms, 10.0 s */
 char *format_share(char text[UNITS_LEN], double part, double whole); /* 4 %; 0 % of nothing */
 char *format_change(char text[UNITS_LEN], double change);	     /* 0.12: +12 % */
+
+/* Is the first word of @text a unit of these? Then it stays with the number before it. */
+bool begins_with_unit(const char *text);
 
 #endif

@@ -10,6 +10,7 @@
 #include <signal.h>
 
 #include "model/comparison.h"
+#include "model/mode.h"
 #include "options.h"
 
 struct stand {

@@ -13,17 +13,9 @@
 
 #include <fdscope/counters.h>
 #include "model/snapshot.h"
+#include "model/wakeups_part.h"
 
 #define PROFILE_SCHEMA 1
-
-/* What was watched inside the kernel; each part has keys that are left out without it. */
-enum wakeups_part {
-	WAKEUPS_CALLBACKS = 1 << 0, /* what became of the readiness that epoll was told of */
-	WAKEUPS_EPOLL = 1 << 1,	    /* whom epoll woke */
-	WAKEUPS_POLL = 1 << 2,	    /* the same for poll and select, and of what they were told */
-	WAKEUPS_SLEEPS = 1 << 3,    /* who slept on */
-	WAKEUPS_ALL = (1 << 4) - 1,
-};
 
 struct profile_host {
 	char *kernel;

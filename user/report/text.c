@@ -32,6 +32,13 @@ static void print_title(const struct item *item, FILE *out)
 	fputc('\n', out);
 }
 
+/* At a space, but not between a number and its unit. */
+static bool may_cut(const char *text, size_t at)
+{
+	return text[at] == ' ' &&
+	       !(at && isdigit((unsigned char)text[at - 1]) && begins_with_unit(text + at + 1));
+}
+
 /* Length of the part of @text that fits in @room, cut at a space where there is one. */
 static size_t fitting(const char *text, size_t room)
 {
@@ -39,7 +46,7 @@ static size_t fitting(const char *text, size_t room)
 
 	if (len <= room)
 		return len;
-	for (cut = room; cut > 0 && text[cut] != ' '; cut--)
+	for (cut = room; cut > 0 && !may_cut(text, cut); cut--)
 		;
 	if (cut)
 		return cut;

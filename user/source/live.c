@@ -6,7 +6,6 @@
 #include "source/source.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -318,23 +317,17 @@ static enum backend wanted_backend(const struct watch *watch)
 static int open_probes(struct live *live)
 {
 	const struct watch *watch = live->watch;
-	struct config config = {
-		.all = watch->all,
-		.cgroup = watch->cgroup != NULL,
-		.match_comm = watch->comm != NULL,
-		.held_tgid = live->child.pid,
-		.own_tgid = getpid(),
+	const struct probe_options options = {
+		.limits = watch->limits,
+		.backend = wanted_backend(watch),
 		.wakeups = watch->wakeups,
+		.all = watch->all,
+		.comm = watch->comm,
+		.cgroup = watch->cgroup,
+		.held_tgid = live->child.pid,
 	};
-	int cgroup_fd = -1, err;
+	int err = probes_open(&live->probes, &options);
 
-	if (watch->comm)
-		strncpy(config.comm, watch->comm, COMM_LEN - 1);
-	if (watch->cgroup)
-		cgroup_fd = open(watch->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	err = probes_open(&live->probes, &config, &watch->limits, wanted_backend(watch), cgroup_fd);
-	if (cgroup_fd >= 0)
-		close(cgroup_fd);
 	if (err)
 		return err;
 	live->observer = observer_new(live->probes, &live->named);

@@ -2,6 +2,7 @@
 #include "source/probes.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "base/array.h"
 #include "base/err.h"
+#include <fdscope/config.h>
 #include "fdscope.skel.h"
 #include "source/doors.h"
 #include "source/epolls.h"
@@ -119,27 +121,42 @@ static int take_end(void *context, void *data, size_t size)
 	return 0;
 }
 
+/* All of it but sees_compat, which the door decides. */
+static void fill_config(struct fdscope_bpf *skel, const struct probe_options *options)
+{
+	struct config config = {
+		.all = options->all,
+		.cgroup = options->cgroup != NULL,
+		.match_comm = options->comm != NULL,
+		.held_tgid = options->held_tgid,
+		.own_tgid = getpid(),
+	};
+
+	if (options->comm)
+		strncpy(config.comm, options->comm, COMM_LEN - 1);
+	*(struct config *)&skel->rodata->config = config;
+}
+
 /* Opens the programs and says which are to be loaded. 0 or -errno, logged. */
-static int choose_programs(struct probes *probes, const struct config *config,
-			   const struct probe_limits *limits, enum backend backend)
+static int choose_programs(struct probes *probes, const struct probe_options *options,
+			   enum backend backend)
 {
 	int err;
 
 	probes->skel = fdscope_bpf__open();
 	if (!probes->skel)
 		return log_err(errno, "open the BPF programs");
-	probes->nr_rows = limits->threads;
-	*(struct config *)&probes->skel->rodata->config = *config;
+	probes->nr_rows = options->limits.threads;
+	fill_config(probes->skel, options);
 	err = doors_open(probes->skel, backend, &probes->backend);
 	if (err)
-		return log_err(-err, "attach trampolines to the traced calls (--backend auto takes "
+		return log_err(-err, "--backend fentry: trace the kernel's functions (auto takes "
 				     "what works)");
-	err = wakeups_open(&probes->wakeups, probes->skel, config->wakeups);
+	err = wakeups_open(&probes->wakeups, probes->skel, options->wakeups);
 	if (err)
-		return log_err(-err, "watch the kernel's wakeups (its functions cannot be traced "
-				     "here: fdscope check; without --wakeups all else is "
-				     "measured)");
-	err = set_sizes(probes->skel, limits);
+		return log_err(-err, "--wakeups: trace the kernel's functions (without it all else "
+				     "is measured)");
+	err = set_sizes(probes->skel, &options->limits);
 	return err ? log_load_error(err) : 0;
 }
 
@@ -172,19 +189,18 @@ static int load_chosen(struct probes *probes)
 }
 
 /* What was not asked for by name may be refused. */
-static int load_programs(struct probes *probes, const struct config *config,
-			 const struct probe_limits *limits, enum backend backend)
+static int load_programs(struct probes *probes, const struct probe_options *options)
 {
 	int err;
 
 	libbpf_set_print(print_nothing);
-	err = choose_programs(probes, config, limits, backend);
+	err = choose_programs(probes, options, options->backend);
 	if (err)
 		return err;
 	err = load_chosen(probes);
-	if (err && backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
+	if (err && options->backend == BACKEND_AUTO && probes->backend == BACKEND_FENTRY) {
 		unload(probes);
-		err = choose_programs(probes, config, limits, BACKEND_TRACEPOINTS);
+		err = choose_programs(probes, options, BACKEND_TRACEPOINTS);
 		if (err)
 			return err;
 		err = load_chosen(probes);
@@ -192,26 +208,36 @@ static int load_programs(struct probes *probes, const struct config *config,
 	return err ? log_load_error(err) : 0;
 }
 
-int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
-		enum backend backend, int cgroup_fd)
+/* The map keeps the cgroup; its descriptor is not needed any more. */
+static int watch_cgroup(const struct probes *probes, const char *path)
+{
+	uint32_t zero = 0;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return log_err(errno, "watch the cgroup %s", path);
+	if (bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &fd, BPF_ANY))
+		err = log_err(errno, "watch the cgroup %s", path);
+	close(fd);
+	return err;
+}
+
+int probes_open(struct probes **out, const struct probe_options *options)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
-	uint32_t zero = 0;
 	int err;
 
 	if (!probes)
 		return log_err(ENOMEM, "load the BPF programs");
-	err = load_programs(probes, config, limits, backend);
+	err = load_programs(probes, options);
 	if (!err)
 		err = map_rows(probes);
 	if (!err)
 		err = fill_free_rows(probes);
 	if (!err)
-		err = epolls_open(&probes->epolls, probes->skel, probes->rows, limits);
-	if (!err && cgroup_fd >= 0 &&
-	    bpf_map_update_elem(bpf_map__fd(probes->skel->maps.cgroups), &zero, &cgroup_fd,
-				BPF_ANY))
-		err = log_err(errno, "watch the cgroup");
+		err = epolls_open(&probes->epolls, probes->skel, probes->rows, &options->limits);
+	if (!err && options->cgroup)
+		err = watch_cgroup(probes, options->cgroup);
 	if (!err) {
 		probes->ended = ring_buffer__new(bpf_map__fd(probes->skel->maps.ended_processes),
 						 take_end, probes, NULL);

@@ -6,7 +6,6 @@
 #ifndef FDSCOPE_PROBES_H
 #define FDSCOPE_PROBES_H
 
-#include <fdscope/config.h>
 #include "model/backend.h"
 #include "model/snapshot.h"
 
@@ -20,12 +19,19 @@ struct probe_limits {
 	uint32_t registrations; /* and open file descriptions */
 };
 
-/*
- * Loads everything, attached to nothing yet. Returns 0 or -errno, with the
- * reason logged. @cgroup_fd is -1 or the cgroup whose members are targets.
- */
-int probes_open(struct probes **out, const struct config *config, const struct probe_limits *limits,
-		enum backend backend, int cgroup_fd);
+/* What is decided before anything is loaded. Beside what is named here, targets can be added. */
+struct probe_options {
+	struct probe_limits limits;
+	enum backend backend;
+	bool wakeups;	    /* what the kernel does inside a wait is watched, too */
+	bool all;	    /* every process but this one is a target */
+	const char *comm;   /* who execs into this name becomes a target; NULL: nobody */
+	const char *cgroup; /* directory of the cgroup whose members are targets; NULL: none */
+	uint32_t held_tgid; /* becomes a target when it has execed; 0: none */
+};
+
+/* Loads everything, attached to nothing yet. Returns 0 or -errno, with the reason logged. */
+int probes_open(struct probes **out, const struct probe_options *options);
 void probes_close(struct probes *probes);
 
 /* Makes @tgid a target; 0 or -errno (-E2BIG: the table is full). */
@@ -90,7 +96,7 @@ enum backend probes_backend(const struct probes *probes);
 /* The tables of epoll instances and registrations. */
 struct epolls *probes_epolls(struct probes *probes);
 
-/* enum wakeups_part of what is watched inside the kernel; 0 unless config.wakeups asked for it. */
+/* enum wakeups_part of what is watched inside the kernel; 0 unless asked for. */
 unsigned probes_wakeups(const struct probes *probes);
 
 /* Is the optional probe that sees io_uring requests there? */

@@ -30,10 +30,10 @@ bool trial_counts_registrations(void)
 
 void trial_run(struct ability *out)
 {
-	const struct probe_limits limits = {
-		.threads = 1, .processes = 1, .listeners = 1, .registrations = 1
+	const struct probe_options options = {
+		.limits = { .threads = 1, .processes = 1, .listeners = 1, .registrations = 1 },
+		.backend = BACKEND_TRACEPOINTS,
 	};
-	const struct config config = { .own_tgid = getpid() };
 	struct probes *probes = NULL;
 	struct utsname uts;
 	int err;
@@ -47,7 +47,7 @@ void trial_run(struct ability *out)
 	out->in_initial_namespace = procfs_in_initial_pid_namespace();
 	out->sees_registrations = out->has_btf && trial_counts_registrations();
 	out->trampolines = -doors_try_fentry();
-	err = probes_open(&probes, &config, &limits, BACKEND_TRACEPOINTS, -1);
+	err = probes_open(&probes, &options);
 	if (!err)
 		err = probes_attach(probes);
 	out->system_calls = -err;

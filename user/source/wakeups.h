@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The programs that watch what the kernel does inside a wait (bpf/wakeup.bpf.c):
- * asks the kernel which of its functions it lets be traced, and attaches in the
- * order in which they must be. Knows nothing of what they count.
+ * asks the kernel which of its functions it lets be traced, and attaches to them
+ * as wakeup_hooks.h tells. Knows nothing of what they count.
  */
 #ifndef FDSCOPE_WAKEUPS_H
 #define FDSCOPE_WAKEUPS_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "model/profile.h"
 
 struct fdscope_bpf;
 struct wakeups;

@@ -4,18 +4,12 @@
 #include <errno.h>
 #include <string.h>
 
-#include "model/profile.h"
+#include "model/wakeups_part.h"
 #include "view/words.h"
 
 static const char *yes_no(bool is, const char *yes, const char *no)
 {
 	return is ? yes : no;
-}
-
-static void say_if(struct words *words, bool is, const char *what)
-{
-	if (is)
-		say(words, "%s%s", words->len ? ", " : "", what);
 }
 
 static void show_system_calls(struct sheet *sheet, const struct ability *ability)
@@ -53,17 +47,17 @@ static void show_wakeups(struct sheet *sheet, const struct ability *ability)
 {
 	struct words inside = {};
 
-	say_if(&inside, ability->wakeups & WAKEUPS_CALLBACKS, "what epoll is told");
-	say_if(&inside, ability->wakeups & WAKEUPS_EPOLL, "whom epoll wakes");
-	say_if(&inside, ability->wakeups & WAKEUPS_POLL, "whom poll and select wake");
-	say_if(&inside, ability->wakeups & WAKEUPS_SLEEPS, "who sleeps on");
+	for (unsigned part = 1; part & WAKEUPS_ALL; part <<= 1) {
+		if (ability->wakeups & part)
+			say(&inside, "%s%s", inside.len ? ", " : "", wakeups_part_shows(part));
+	}
 	if (inside.len)
 		sheet_line(sheet, "wakeups",
 			   "as returns to user space; with --wakeups inside the kernel, too: %s",
 			   inside.text);
 	else
 		sheet_line(sheet, "wakeups",
-			   "as returns to user space; wakeups inside the kernel are not seen");
+			   "as returns to user space; --wakeups cannot be had here");
 }
 
 void ability_show(struct sheet *sheet, const struct ability *ability)
