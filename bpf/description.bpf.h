@@ -91,6 +91,7 @@ static __always_inline void describe(struct description *description, __u32 row,
 	description->ino = READ(inode, i_ino);
 	description->walk = walk;
 	description->kind = file_kind_by_name(file);
+	description->io_kind = description->kind < KIND_OTHER ? description->kind : KIND_OTHER;
 	description->drain_rule = drain_rule_of(file, description->kind);
 	if (description->kind == KIND_EPOLL)
 		knows_epolls = 1;
@@ -316,8 +317,9 @@ static __always_inline void note_draining(struct description *description, bool 
 /* Did a read that moved something take all there was? */
 static __always_inline bool takes_all(struct description *description, bool is_less)
 {
-	return description->drain_rule == DRAIN_BY_ANY ||
-	       (description->drain_rule == DRAIN_BY_LESS && is_less);
+	__u32 rule = description->drain_rule;
+
+	return rule == DRAIN_BY_LESS ? is_less : rule == DRAIN_BY_ANY;
 }
 
 /* A read moved @bytes. @is_less: it was asked for more; @is_peek: what it read is still there. */

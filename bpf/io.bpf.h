@@ -235,24 +235,23 @@ static __always_inline void count_io(struct thread *thread, __u32 family, __u32 
 		count_outcome_in(&thread->counters.io[0][0] + at, ret, bytes, asked);
 }
 
-static __always_inline __u32 described_kind(struct description *description)
-{
-	return description->kind < KIND_OTHER ? description->kind : KIND_OTHER;
-}
-
 /* What is known of @file, which may be none, or NULL; its kind comes with it. */
 static __always_inline struct description *io_subject(struct file *file, __u32 *kind)
 {
-	struct description *description = file ? hinted_description(file) : NULL;
+	struct description *description;
 
+	*kind = KIND_OTHER;
+	if (!file)
+		return NULL;
+	description = hinted_description(file);
 	if (description) {
-		*kind = described_kind(description);
+		*kind = description->io_kind;
 		return description;
 	}
 	*kind = file_kind(file);
-	return file && (is_in_epoll(file) || (looks_everywhere && *kind != KIND_FILE))
-		       ? description_at(known_row((__u64)file))
-		       : NULL;
+	if (!is_in_epoll(file) && (!looks_everywhere || *kind == KIND_FILE))
+		return NULL;
+	return description_at(known_row((__u64)file));
 }
 
 /* ---- the plain calls: read, write, and with flags that change nothing of it recv and send ---- */

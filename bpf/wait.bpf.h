@@ -310,12 +310,13 @@ static __always_inline struct epoll_use *instance_returned(struct thread *thread
 }
 
 static __always_inline void count_epoll(struct thread *thread, struct wait_counters *wait,
-					struct task_struct *task, struct pt_regs *regs, long ret)
+					struct task_struct *task, struct pt_regs *regs, long ret,
+					__u32 shape)
 {
 	int max_events = ARG3(regs);
 	struct epoll_use *use;
 
-	if (thread->wait.in_bytes)
+	if (shape != WAIT_MS)
 		wait->in_bytes += thread->wait.in_bytes;
 	if (ret < 0 && !is_interrupted(ret))
 		return;
@@ -358,6 +359,21 @@ static __always_inline void poll_to_be_resumed(struct thread *thread, struct tas
 	thread->wait.restart = restart_of(task);
 }
 
+/* A wait that was entered before we attached, or a restart of another call than poll. */
+static __always_inline void entered_unseen(struct thread *thread, struct task_struct *task,
+					   struct pt_regs *regs, long ret, const struct call *call,
+					   __u64 now)
+{
+	if (call->handler == CALL_RESTART)
+		return;
+	if (ret == -ERESTART_RESTARTBLOCK) {
+		poll_to_be_resumed(thread, task, regs);
+		return;
+	}
+	thread->busy_since_ns = now;
+	thread->busy_family = call->family;
+}
+
 /* A wait found nothing. What its timeout was is still in the registers, but for one in user memory. */
 static __always_inline bool had_zero_timeout(struct wait_entry *entry, struct pt_regs *regs,
 					     const struct call *call)
@@ -387,20 +403,15 @@ static __always_inline void wait_done(struct thread *thread, struct task_struct 
 
 	if (family >= WAIT_FAMILIES)
 		return; /* for the verifier */
-	if (call->handler == CALL_RESTART && !entry->since_ns)
-		return; /* of another call than poll, or entered before we attached */
-	if (!entry->since_ns && ret == -ERESTART_RESTARTBLOCK) {
-		poll_to_be_resumed(thread, task, regs);
+	if (!entry->since_ns) {
+		entered_unseen(thread, task, regs, ret, call, now);
 		return;
 	}
 	thread->busy_since_ns = now;
 	thread->busy_family = family;
-	if (!entry->since_ns)
-		return; /* entered before we attached */
-
 	wait = &thread->counters.waits[family];
 	if (family == WAIT_EPOLL) {
-		count_epoll(thread, wait, task, regs, ret);
+		count_epoll(thread, wait, task, regs, ret, call->shape);
 	} else {
 		count_reported(thread, regs, family, ret);
 		count_array_bytes(wait, entry, ret);

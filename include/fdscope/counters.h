@@ -510,7 +510,8 @@ struct description {
 	__u8 drain_rule;   /* enum drain_rule */
 	__u8 is_unwritten; /* delivered with OUT, and no write since */
 	__u8 is_poll_unwritten;
-	__u8 reserved[2];
+	__u8 io_kind; /* of @kind, what io knows */
+	__u8 reserved;
 	__u32 row;     /* its own */
 	__u32 is_used; /* 0: nobody's row */
 };
