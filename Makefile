@@ -3,14 +3,24 @@
 
 VERSION   := 0.1.0
 comma     := ,
-B         := .build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
-ARCH      := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+HOST      := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+ARCH      := $(if $(filter arm64-%,$(KERNEL)),arm64,$(HOST))
+B         := .build$(patsubst %,-%,$(filter-out $(HOST),$(ARCH)))$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 CC        := gcc
 CLANG     ?= clang
 BPFTOOL   ?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
 PREFIX    ?= /usr/local
 Q         := $(if $(V),,@)
 say        = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2))
+
+# ARCH=arm64 on x86-64: against the packages that tests/vm/sysroot fetches.
+ifneq ($(ARCH),$(HOST))
+TRIPLE    := aarch64-linux-gnu
+SYSROOT   := $(or $(shell tests/vm/sysroot $(ARCH)),$(error there is nothing to build against))
+CC        := $(TRIPLE)-gcc --sysroot=$(SYSROOT)
+export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLE)/pkgconfig
+endif
 
 PKGS       = libbpf jansson
 CFLAGS    ?= -O2 -g
@@ -19,7 +29,8 @@ ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Iuser -I$
 	     $(shell pkg-config --cflags $(PKGS)) $(CFLAGS)
 LIBS       = $(shell pkg-config --libs $(PKGS)) -lelf -lz -lm
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -Werror -D__TARGET_ARCH_$(ARCH) -Ivmlinux -Iinclude \
-	     -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+	     $(SYSROOT:%=--sysroot=%) \
+	     -idirafter $(SYSROOT)/usr/include/$(shell $(CC) -print-multiarch)
 DEP        = -MMD -MP		# both compilers: a stale BPF object is wrong numbers, not an error
 
 BPF_OBJS    := $(patsubst %.c,$(B)/%.o,$(wildcard bpf/*.bpf.c))
@@ -159,7 +170,7 @@ KERNEL  ?= 6.12
 KERNELS := 5.10 6.1 6.12 sid
 
 # LAYERS="bpf known": what to run there, instead of tests/vm/run's choice.
-test-vm: static $(B)/tests/bpf/run $(WORKLOADS)	## bpf and e2e tests in an emulated machine, KERNEL=5.10|6.1|6.12|sid
+test-vm: static $(B)/tests/bpf/run $(WORKLOADS)	## bpf and e2e tests in an emulated machine, KERNEL=5.10|6.1|6.12|sid|arm64-6.12
 	$(Q)FDSCOPE_BUILD=$(B) tests/vm/run $(KERNEL) $(LAYERS)
 
 # As many at a time as there are processors, of which an emulator takes one.
@@ -214,7 +225,8 @@ DEB_PACKAGES = clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-de
 	       nginx-light redis-server haproxy memcached \
 	       curl wrk apache2-utils strace jq iproute2 shellcheck clang-format procps \
 	       bpftrace linux-perf \
-	       qemu-system-x86 busybox-static cpio
+	       qemu-system-x86 busybox-static cpio \
+	       $(if $(SYSROOT),gcc-aarch64-linux-gnu qemu-system-arm)
 
 deps:			## install what building and testing need (Debian; the only target that installs)
 	@missing=; \

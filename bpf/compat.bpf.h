@@ -61,8 +61,42 @@ static __always_inline bool is_compat_call(struct task_struct *task)
 	return FOLLOW(task, thread_info.status) & TS_COMPAT;
 }
 
+#define ORDERED_INCREMENT(counter) ((counter)++) /* stores are not reordered */
+
+#elif defined(__TARGET_ARCH_arm64)
+
+#define EPOLL_EVENT_BYTES 16
+#define TIF_32BIT	  22 /* arch/arm64/include/asm/thread_info.h */
+
+/* The register of the first argument is the result's, too; the kernel keeps what it was. */
+#define ARG1(regs)	  ((regs)->orig_x0)
+#define ARG2(regs)	  ((regs)->regs[1])
+#define ARG3(regs)	  ((regs)->regs[2])
+#define ARG4(regs)	  ((regs)->regs[3])
+#define ARG5(regs)	  ((regs)->regs[4])
+#define ARG6(regs)	  ((regs)->regs[5])
+#define SYSCALL_NR(regs)  ((regs)->syscallno)
+
+/* All calls of a 32-bit program, whose numbers are others. */
+static __always_inline bool is_compat_call(struct task_struct *task)
+{
+	return FOLLOW(task, thread_info.flags) & 1UL << TIF_32BIT;
+}
+
+/*
+ * On x86 an atomic addition keeps what stands before and after it in order, and
+ * that is relied on. Here only one does whose result is used (BPF_FETCH).
+ */
+#define __sync_fetch_and_add(at, value)                                          \
+	({                                                                       \
+		typeof(*(at)) fetched_value = __sync_fetch_and_add((at), value); \
+		asm volatile("" ::"r"(fetched_value) : "memory");                \
+		fetched_value;                                                   \
+	})
+#define ORDERED_INCREMENT(counter) __sync_fetch_and_add(&(counter), 1)
+
 #else
-#error "fdscope knows the system call conventions of x86-64 only"
+#error "fdscope knows the system call conventions of x86-64 and arm64 only"
 #endif
 
 /*

@@ -11,9 +11,9 @@
 
 #include "registration.bpf.h"
 
-#define EVENTS_READ  12	 /* of epoll_wait, at a time: an even number, see read_by_words() */
-#define EVENT_CHUNKS 512 /* that one function goes through */
-#define NR_CHUNKS    64	 /* of pollfds */
+#define EVENTS_READ  (144 / EPOLL_EVENT_BYTES) /* at a time, in whole words: see read_by_words() */
+#define EVENT_CHUNKS 512		       /* that one function goes through */
+#define NR_CHUNKS    64			       /* of pollfds */
 
 /* The row of the listener that the current process was told of. */
 static __noinline int count_delivered_listener(__u64 ino, __u32 tgid, __u64 start_ns,
@@ -293,8 +293,8 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 }
 
 /*
- * Each of these goes through EVENT_CHUNKS times as many as the one before: 5 120,
- * 2.6 million, which is more than a process can have descriptors (fs.nr_open).
+ * Each of these goes through EVENT_CHUNKS times as many as the one before: thousands,
+ * then two million or more, which is above what a process can open (fs.nr_open).
  * One loop as long would take the verifier a second, and a third level the stack
  * that the events are read to.
  */

@@ -192,14 +192,14 @@ int syscall_exit_classic(struct trace_event_raw_sys_exit *record)
 /* ---- a door for each traced call: trampolines of the functions behind them ---- */
 
 #define ENTRY_DOOR(name, ...)                                            \
-	SEC("?fentry/__x64_sys_" #name)                                  \
+	SEC("?fentry/" CALL_FUNCTION(name))                              \
 	int BPF_PROG(name##_entry, struct pt_regs *regs)                 \
 	{                                                                \
 		call_entered(current_task(), regs, &calls[__NR_##name]); \
 		return 0;                                                \
 	}
 #define EXIT_DOOR(name, ...)                                                   \
-	SEC("?fexit/__x64_sys_" #name)                                         \
+	SEC("?fexit/" CALL_FUNCTION(name))                                     \
 	int BPF_PROG(name##_exit, struct pt_regs *regs, long ret)              \
 	{                                                                      \
 		call_returned(current_task(), regs, ret, &calls[__NR_##name]); \

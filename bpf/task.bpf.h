@@ -8,20 +8,17 @@
 
 #include "filter.bpf.h"
 
-/*
- * BPF stores are not reordered on x86 and the row has one writer; the barriers
- * keep the compiler from moving what stands between.
- */
+/* The row has one writer; the barriers keep the compiler from moving what stands between. */
 static __always_inline void begin_update(struct thread *thread)
 {
-	thread->seq++;
+	ORDERED_INCREMENT(thread->seq);
 	barrier();
 }
 
 static __always_inline void end_update(struct thread *thread)
 {
 	barrier();
-	thread->seq++;
+	ORDERED_INCREMENT(thread->seq);
 }
 
 static __always_inline void count_lost_call(bool is_counted)

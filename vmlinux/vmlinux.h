@@ -29,6 +29,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 typedef __s64 s64;
 typedef _Bool bool;
 
@@ -63,7 +64,7 @@ typedef struct {
 	int counter;
 } atomic_t;
 
-/* arch/x86: arguments of a system call, and how it was made */
+/* arch: arguments of a system call, and how it was made */
 #if defined(__TARGET_ARCH_x86)
 struct pt_regs {
 	unsigned long r10;
@@ -77,6 +78,16 @@ struct pt_regs {
 
 struct thread_info {
 	u32 status; /* TS_COMPAT */
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
+
+struct thread_info {
+	unsigned long flags; /* TIF_32BIT */
 };
 #endif
 

@@ -14,7 +14,7 @@
 #endif
 
 /*
- * The calls by the name of the kernel's function behind __x64_sys_: OPEN(name) of
+ * The calls by the name of the kernel's function behind CALL_FUNCTION(): OPEN(name) of
  * those that do nothing but open a descriptor, else EXIT(name, handler, ...), or
  * BOTH(name, handler, ...) if they are looked at on entry, too. The rest are the
  * members of struct call, bpf/calls.bpf.h. restart_syscall is none of them: it
@@ -23,14 +23,37 @@
  */
 #define RESUMES_POLL "do_restart_poll" /* fs/select.c */
 
+/* arch/x86 and arch/arm64: include/asm/syscall_wrapper.h */
+#if defined(__TARGET_ARCH_arm64) || defined(__aarch64__)
+#define CALL_FUNCTION(name) "__arm64_sys_" #name
+#else
+#define CALL_FUNCTION(name) "__x64_sys_" #name
+#endif
+
 /* clang-format off */
-#define TRACED_CALLS(OPEN, EXIT, BOTH) \
+/* What younger architectures do not have: something else came in its place. */
+#ifdef __NR_epoll_wait
+#define SUPERSEDED_CALLS(OPEN, EXIT, BOTH) \
 	BOTH(epoll_wait, CALL_WAIT, WAIT_EPOLL, WAIT_MS) \
+	BOTH(poll, CALL_WAIT, WAIT_POLL, WAIT_MS) \
+	BOTH(select, CALL_WAIT, WAIT_SELECT, WAIT_TIMEVAL) \
+	BOTH(dup2, CALL_DUP_TO) \
+	EXIT(signalfd, CALL_SIGNALFD) \
+	EXIT(pipe, CALL_OPEN_PAIR) \
+	OPEN(open) \
+	OPEN(creat) \
+	EXIT(epoll_create, CALL_EPOLL_CREATE) \
+	OPEN(eventfd) \
+	OPEN(inotify_init)
+#else
+#define SUPERSEDED_CALLS(OPEN, EXIT, BOTH)
+#endif
+
+#define TRACED_CALLS(OPEN, EXIT, BOTH) \
+	SUPERSEDED_CALLS(OPEN, EXIT, BOTH) \
 	BOTH(epoll_pwait, CALL_WAIT, WAIT_EPOLL, WAIT_MS_MASK) \
 	BOTH(epoll_pwait2, CALL_WAIT, WAIT_EPOLL, WAIT_TIMESPEC_MASK) \
-	BOTH(poll, CALL_WAIT, WAIT_POLL, WAIT_MS) \
 	BOTH(ppoll, CALL_WAIT, WAIT_POLL, WAIT_TIMESPEC_MASK) \
-	BOTH(select, CALL_WAIT, WAIT_SELECT, WAIT_TIMEVAL) \
 	BOTH(pselect6, CALL_WAIT, WAIT_SELECT, WAIT_TIMESPEC_PACK) \
 	EXIT(listen, CALL_LISTEN) \
 	BOTH(epoll_ctl, CALL_EPOLL_CTL) \
@@ -61,27 +84,19 @@
 	BOTH(execveat, CALL_EXEC) \
 	BOTH(close, CALL_CLOSE) \
 	BOTH(close_range, CALL_CLOSE_RANGE) \
-	BOTH(dup2, CALL_DUP_TO) \
 	BOTH(dup3, CALL_DUP_TO) \
 	EXIT(fcntl, CALL_FCNTL) \
-	EXIT(signalfd, CALL_SIGNALFD) \
 	EXIT(signalfd4, CALL_SIGNALFD) \
-	EXIT(pipe, CALL_OPEN_PAIR) \
 	EXIT(pipe2, CALL_OPEN_PAIR) \
 	EXIT(socketpair, CALL_OPEN_PAIR) \
-	OPEN(open) \
 	OPEN(openat) \
 	OPEN(openat2) \
-	OPEN(creat) \
 	OPEN(open_by_handle_at) \
 	OPEN(socket) \
 	OPEN(dup) \
-	EXIT(epoll_create, CALL_EPOLL_CREATE) \
 	EXIT(epoll_create1, CALL_EPOLL_CREATE) \
-	OPEN(eventfd) \
 	OPEN(eventfd2) \
 	OPEN(timerfd_create) \
-	OPEN(inotify_init) \
 	OPEN(inotify_init1) \
 	OPEN(fanotify_init) \
 	OPEN(memfd_create) \

@@ -174,7 +174,7 @@ void await_sleep_in(pid_t tid, long nr)
 	do {
 		if (is_asleep(tid)) {
 			read_proc(tid, "syscall", text, sizeof(text));
-			if (text[0] != 'r' && strtol(text, NULL, 10) == nr)
+			if (text[0] != 'r' && strtol(text, NULL, 10) == number_made(nr))
 				return;
 		}
 		sched_yield();

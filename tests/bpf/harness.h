@@ -28,8 +28,10 @@
 
 #include "model/profile.h"
 #include "source/probes.h"
+#include "superseded.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
+#define EVENT_BYTES	  sizeof(struct epoll_event) /* as epoll_ctl reads it: 12, or 16 on arm64 */
 
 /* One file of tests. */
 struct family {

@@ -57,7 +57,7 @@ static void oneshot_is_of_level_and_of_edge(void **state)
 		     { "deliveries.level", 3 }, { "deliveries.edge", 2 },
 		     { "deliveries.oneshot", 5 }, { "deliveries.in", 5 }, { "edge_undrained", 2 });
 	expect(*state, { "epoll_wait.*", ANY }, { "copies.*", ANY }, { "epoll_ctl.add", 2 },
-	       { "epoll_ctl.mod", 3 }, { "epoll_ctl.in_bytes", 5 * 12 });
+	       { "epoll_ctl.mod", 3 }, { "epoll_ctl.in_bytes", 5 * EVENT_BYTES });
 	assert_int_equal(check_fdinfo(*state, getpid(), epfd), 2);
 	close(epfd);
 	close(level);

@@ -21,8 +21,8 @@ static void epoll_ctl_is_counted_by_operation(void **state)
 		assert_int_equal(epoll_ctl(epfd, EPOLL_CTL_DEL, fds[i], &event), 0);
 	end(*state);
 	expect(*state, { "epoll_ctl.add", 7 }, { "epoll_ctl.mod", 5 }, { "epoll_ctl.del", 3 },
-	       { "epoll_ctl.mod_unchanged", 5 }, { "epoll_ctl.in_bytes", 12 * 12 },
-	       { "copies.control_bytes", 12 * 12 });
+	       { "epoll_ctl.mod_unchanged", 5 }, { "epoll_ctl.in_bytes", 12 * EVENT_BYTES },
+	       { "copies.control_bytes", 12 * EVENT_BYTES });
 	for (int i = 0; i < 7; i++)
 		close(fds[i]);
 	close(epfd);
@@ -49,7 +49,7 @@ static void every_operation_but_del_copies_its_event_even_if_it_fails(void **sta
 	for (int i = 0; i < 13; i++) /* EBADF: no instance */
 		assert_int_equal(epoll_ctl(-1, EPOLL_CTL_DEL, fd, NULL), -1);
 	end(*state);
-	expect(*state, { "epoll_ctl.failed", 41 }, { "epoll_ctl.in_bytes", 12 * 17 });
+	expect(*state, { "epoll_ctl.failed", 41 }, { "epoll_ctl.in_bytes", EVENT_BYTES * 17 });
 	close(fd);
 	close(epfd);
 }

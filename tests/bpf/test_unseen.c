@@ -5,12 +5,15 @@
 #include <elf.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 
 /* Is every call of the machine seen, if only to be told as unseen? */
 static bool sees_all_calls(struct tracer *tracer)
 {
 	return probes_backend(tracer_probes(tracer)) != BACKEND_FENTRY;
 }
+
+#ifdef __x86_64__
 
 /* ia32's numbers: 20 is getpid here and writev there. */
 static long call_compat_getpid(void)
@@ -21,10 +24,42 @@ static long call_compat_getpid(void)
 	return result;
 }
 
+static bool runs_32_bit_programs(void)
+{
+	return call_compat_getpid() == getpid(); /* else CONFIG_IA32_EMULATION is off */
+}
+
+#define MACHINE	      EM_386
+#define MACHINE_FLAGS 0
+#define CODE	      0x6a, 20, 0x58, 0xcd, 0x80, 0x31, 0xdb, 0x6a, 1, 0x58, 0xcd, 0x80
+
+#else
+
+/* No program makes calls of both kinds. */
+static long call_compat_getpid(void)
+{
+	return -ENOSYS;
+}
+
+static bool runs_32_bit_programs(void)
+{
+	int before = personality(PER_LINUX32); /* refused by processors that do not */
+
+	return before >= 0 && personality(before) >= 0;
+}
+
+#define MACHINE	      EM_ARM
+#define MACHINE_FLAGS EF_ARM_EABI_VER5
+/* mov r7, #20; svc #0; mov r0, #0; mov r7, #1; svc #0 */
+#define CODE \
+	20, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef, 0, 0, 0xa0, 0xe3, 1, 0x70, 0xa0, 0xe3, 0, 0, 0, 0xef
+
+#endif
+
 static void calls_by_ia32_numbers_are_unseen(void **state)
 {
 	if (call_compat_getpid() != getpid())
-		skip(); /* CONFIG_IA32_EMULATION is off */
+		skip();
 	begin(*state);
 	for (int i = 0; i < 7; i++)
 		assert_int_equal(call_compat_getpid(), getpid());
@@ -39,15 +74,16 @@ static void calls_by_ia32_numbers_are_unseen(void **state)
 static const struct {
 	Elf32_Ehdr header;
 	Elf32_Phdr segment;
-	uint8_t code[16];
+	uint8_t code[20];
 } program = {
 	.header = {
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, EV_CURRENT },
 		.e_type = ET_EXEC,
-		.e_machine = EM_386,
+		.e_machine = MACHINE,
 		.e_version = EV_CURRENT,
 		.e_entry = 0x10000 + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr),
 		.e_phoff = sizeof(Elf32_Ehdr),
+		.e_flags = MACHINE_FLAGS,
 		.e_ehsize = sizeof(Elf32_Ehdr),
 		.e_phentsize = sizeof(Elf32_Phdr),
 		.e_phnum = 1,
@@ -60,7 +96,7 @@ static const struct {
 		.p_flags = PF_R | PF_X,
 		.p_align = 0x1000,
 	},
-	.code = { 0x6a, 20, 0x58, 0xcd, 0x80, 0x31, 0xdb, 0x6a, 1, 0x58, 0xcd, 0x80 },
+	.code = { CODE },
 };
 
 static void run_program(void *context)
@@ -76,8 +112,8 @@ static void run_program(void *context)
 
 static void a_32_bit_program_is_unseen(void **state)
 {
-	if (call_compat_getpid() != getpid())
-		skip(); /* CONFIG_IA32_EMULATION is off */
+	if (!runs_32_bit_programs())
+		skip();
 	begin(*state);
 	run_child(run_program, NULL);
 	end(*state);

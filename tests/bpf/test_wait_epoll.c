@@ -216,8 +216,8 @@ static void watched_are_the_registrations_at_return(void **state)
 	       { "epoll_wait.watched_hist[0]", 2 + 19 },
 	       { "epoll_wait.watched_hist[2]", 7 + 13 + 5 + 17 },
 	       { "epoll_wait.watched_hist[3]", 3 + 11 }, { "epoll_ctl.add", 6 },
-	       { "epoll_ctl.del", 1 }, { "epoll_ctl.in_bytes", 6 * 12 }, { "fds.opened", 1 },
-	       { "fds.closed", 3 });
+	       { "epoll_ctl.del", 1 }, { "epoll_ctl.in_bytes", 6 * EVENT_BYTES },
+	       { "fds.opened", 1 }, { "fds.closed", 3 });
 	close(fds[0]);
 	close(fds[3]);
 	close(fds[4]);

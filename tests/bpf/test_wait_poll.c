@@ -93,7 +93,8 @@ static void check_every_outcome(struct tracer *tracer, poll_call *call, uint64_t
 
 static void poll_is_counted_by_outcome(void **state)
 {
-	check_every_outcome(*state, call_poll, 0, 0);
+	check_every_outcome(*state, call_poll, POLL_TIME_BYTES * (41 - 13),
+			    POLL_TIME_BYTES * (3 + 7 + 11 + 2));
 }
 
 /*
@@ -165,6 +166,8 @@ static void poll_that_a_stop_broke_off_goes_on(void **state)
 	const uint64_t one = 1;
 	pid_t pid;
 
+	if (!HAS_SUPERSEDED_CALLS)
+		skip(); /* ppoll is begun anew */
 	for (int i = 0; i < 2; i++)
 		stopped->fds[i] = (struct pollfd){ .fd = new_eventfd(), .events = POLLIN };
 	stopped->ms = -1;
@@ -192,6 +195,8 @@ static void poll_that_went_on_can_time_out(void **state)
 	struct stopped *stopped = shared_alloc(sizeof(*stopped));
 	pid_t pid;
 
+	if (!HAS_SUPERSEDED_CALLS)
+		skip();
 	for (int i = 0; i < 2; i++)
 		stopped->fds[i] = (struct pollfd){ .fd = -1 };
 	stopped->ms = 100;

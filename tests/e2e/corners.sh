@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 limit_time 40 "$@"
 need jq "${CC:-gcc}"
 need_built "$fdscope" "$server" "$load"
+need_x86_64
 need_bpf
 build_workload corners
 

@@ -16,6 +16,7 @@ limit_time 60 "$@"
 PATH=$PATH:/usr/sbin
 need jq nginx wrk ab strace
 need_built "$fdscope" "$server"
+need_x86_64
 need_bpf
 strace -o /dev/null true 2> /dev/null || skip "strace may not trace"
 

@@ -140,6 +140,12 @@ need()
 	done
 }
 
+# A test that knows system calls by number.
+need_x86_64()
+{
+	[ "$(uname -m)" = x86_64 ] || skip "knows calls by their number on x86-64"
+}
+
 need_built()
 {
 	local program

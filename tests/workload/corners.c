@@ -28,6 +28,10 @@
 
 #include "workload.h"
 
+#ifndef SYS_epoll_wait
+#define SYS_epoll_wait SYS_epoll_pwait /* as in libc */
+#endif
+
 #define PATIENCE_NS    20000000000ULL /* only a hang reaches it */
 #define PACE_NS	       1000000L	      /* crowd: a birth each, some hundred a second */
 #define CLIENTS	       8
@@ -210,6 +214,7 @@ static void headless(void)
 /* Not poll(): where there is no such call, a library makes ppoll of it, which is begun anew. */
 static void resumed(void)
 {
+#ifdef SYS_poll
 	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
 	char byte;
 
@@ -218,6 +223,7 @@ static void resumed(void)
 	answer("done\n");
 	MUST(read(STDIN_FILENO, &byte, 1) == 1);
 	MUST(read(STDIN_FILENO, &byte, 1) == 1);
+#endif
 }
 
 /* ---- another file on the number -------------------------------------------------------------- */

@@ -14,9 +14,17 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 
 #include "workload.h"
+
+/* Where there is no such call, libc's poll() is ppoll: a timeout is read, and what is left of it written. */
+#ifdef SYS_poll
+#define POLL_TIME 0
+#else
+#define POLL_TIME 16
+#endif
 
 #define TIMES(n) for (int turn_ = 0; turn_ < (n); turn_++)
 
@@ -123,8 +131,9 @@ static void wait_by_poll(void)
 	expect("poll.ready_hist=[0,7,5]");
 	expect("poll.watched=%d", 5 * 3 + 7 + 13 + 3);
 	expect("poll.watched_hist=[13,%d,5]", 7 + 13 + 3);
-	expect("poll.in_bytes=%d", 8 * (5 * 3 + 7 + 13 + 3) + 7 * (16 + 8) + 2 * 16);
-	expect("poll.out_bytes=%d", 2 * (5 * 3 + 7 + 13 + 3) + 7 * 16);
+	expect("poll.in_bytes=%d",
+	       8 * (5 * 3 + 7 + 13 + 3) + 7 * (16 + 8) + 2 * 16 + POLL_TIME * (11 + 13 + 17));
+	expect("poll.out_bytes=%d", 2 * (5 * 3 + 7 + 13 + 3) + 7 * 16 + POLL_TIME * 13);
 }
 
 static int select_of(int in_fd, int out_fd, const struct timespec *time, const sigset_t *set)

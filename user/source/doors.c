@@ -19,9 +19,8 @@
 #include "fdscope.skel.h"
 #include "source/trampoline.h"
 
-/* arch/x86/include/asm/syscall_wrapper.h */
-#define OPENER(name)	  { "__x64_sys_" #name, true },
-#define CALLED(name, ...) { "__x64_sys_" #name, false },
+#define OPENER(name)	  { CALL_FUNCTION(name), true },
+#define CALLED(name, ...) { CALL_FUNCTION(name), false },
 
 /* The functions behind the traced calls. */
 static const struct {
