@@ -3,18 +3,33 @@
  * One readiness callback, from its entry to its return. The kernel decides in
  * between, under the instance's lock, whether what came is queued:
  *
- *	entry    read state ----+
+ *	entry    version + 1
+ *	         read state ----+
  *	           | take lock  |  the window: nothing else may
  *	           | decide     |  have been done to the epitem
  *	           | wake, ...  |
  *	return   read state ----+
+ *	         version + 1
  *
  * What it decided by is read at both ends. Only if nothing can have moved it in
- * between, and the end is what the decision leaves behind, is it told.
+ * between, and the end is what the decision leaves behind, is it told. What can:
+ *
+ *	a scan     is_scan tells one that goes on at either end, scans one within
+ *	epoll_ctl  version and changing: see change.bpf.h
+ *	another callback of the epitem, from another wait queue of its file: version
+ *
+ * Of two callbacks that overlap, one at most is told: the inner one, if it lies
+ * within the other, whose additions it cannot see. If it was the outer one that
+ * queued the epitem then, the inner one is called queued and the outer one, which
+ * was coalesced or queued, unsettled. Of two alike it is not told which was which,
+ * only how many were queued, and never is one called queued for which none was.
+ * So nobody needs to know of the callbacks under way, and one whose end is
+ * not seen leaves nothing behind.
  */
 #ifndef FDSCOPE_CALLBACK_BPF_H
 #define FDSCOPE_CALLBACK_BPF_H
 
+#include "change.bpf.h"
 #include "registration.bpf.h"
 
 #define POLLFREE \
@@ -23,13 +38,13 @@
 
 /* What the kernel decides by. */
 struct epitem_state {
-	__u64 scans; /* of its instance */
-	__u64 begun; /* of its registration */
+	__u64 scans;   /* of its instance */
+	__u64 version; /* of its registration */
 	__u32 events;
 	__u8 is_scan; /* events are being taken out: what comes goes to ovflist */
 	__u8 is_in_ovflist;
 	__u8 is_ready;
-	__u8 is_alone; /* there was no other callback of it, and no epoll_ctl */
+	__u8 is_changing; /* an epoll_ctl is under way */
 };
 
 struct callback {
@@ -94,13 +109,19 @@ static __always_inline void look_at(struct epitem_state *state, struct callback 
 
 /* ---- entry ---- */
 
-/* Nothing nests as deep: what fills the stack are entries whose end was not seen. */
+static __always_inline void count_lost_callbacks(__u32 nr)
+{
+	if (nr)
+		__sync_fetch_and_add(&losses[LOSS_CALLBACKS], nr);
+}
+
+/* Hardly anything nests as deep: what fills the stack may be entries whose end was not seen. */
 static __always_inline struct callback *push_callback(struct callback_stack *stack)
 {
 	__u32 at = stack->depth;
 
 	if (at >= NESTED_MAX) {
-		count_loss(LOSS_CALLBACKS);
+		count_lost_callbacks(NESTED_MAX);
 		at = 0;
 	}
 	stack->depth = at + 1;
@@ -119,12 +140,11 @@ static __always_inline struct registration *registration_of_epitem(struct epitem
 	return find_by_key(&key, number);
 }
 
-/* Two that begin at once each see the other, or the later one the earlier's end. */
-static __always_inline void begin_change(struct registration *row, struct epitem_state *state)
+/* The new version; that of a later one, if others add at the same time. */
+static __always_inline __u64 next_version(struct registration *row)
 {
-	__sync_fetch_and_add(&row->begun, 1);
-	state->begun = load(&row->begun);
-	state->is_alone = state->begun == load(&row->done) + 1;
+	__sync_fetch_and_add(&row->version, 1);
+	return load(&row->version);
 }
 
 static __always_inline void callback_begins(struct wait_queue_entry *wait, struct epitem *epi,
@@ -144,12 +164,12 @@ static __always_inline void callback_begins(struct wait_queue_entry *wait, struc
 	callback->ep = ep;
 	callback->instance = row;
 	callback->registration = 0;
-	callback->before.is_alone = 0;
 	registration = registration_of_epitem(epi, row, &number);
 	if (registration) {
 		callback->registration = number + 1;
 		callback->born_ns = registration->born_ns;
-		begin_change(registration, &callback->before);
+		callback->before.version = next_version(registration);
+		callback->before.is_changing = load(&registration->changing) != 0;
 	}
 	callback->before.scans = load(&instance->scans);
 	look_at(&callback->before, callback);
@@ -157,7 +177,7 @@ static __always_inline void callback_begins(struct wait_queue_entry *wait, struc
 
 /* ---- return ---- */
 
-/* The callback of @wait, and none above it any more; NULL: it is of no target, or began unseen. */
+/* The callback of @wait, and none above it any more; NULL: of no target, begun unseen, or lost. */
 static __always_inline struct callback *pop_callback(struct callback_stack *stack, __u64 wait)
 {
 	for (__u32 i = 0; i < NESTED_MAX; i++) {
@@ -167,6 +187,7 @@ static __always_inline struct callback *pop_callback(struct callback_stack *stac
 			break;
 		if (stack->callbacks[at].wait != wait)
 			continue;
+		count_lost_callbacks(i);
 		stack->depth = at;
 		return &stack->callbacks[at];
 	}
@@ -189,8 +210,9 @@ static __always_inline __u32 outcome_between(const struct epitem_state *before,
 	bool was_queued = before->is_scan ? before->is_in_ovflist : before->is_ready;
 	bool is_queued = after->is_scan ? after->is_in_ovflist : after->is_ready;
 
-	if (!before->is_alone || before->begun != after->begun || before->scans != after->scans ||
-	    before->events != after->events || before->is_scan != after->is_scan)
+	if (before->is_changing || before->version + 1 != after->version ||
+	    before->scans != after->scans || before->events != after->events ||
+	    before->is_scan != after->is_scan)
 		return CALLBACK_UNSETTLED;
 	if (!asked || (flags && !(flags & before->events)))
 		return CALLBACK_FILTERED;
@@ -204,12 +226,13 @@ static __always_inline __u32 outcome_of(struct callback *callback, struct regist
 {
 	struct epitem_state after = {};
 
-	if (!row || key & POLLFREE)
+	if (!row)
 		return CALLBACK_UNSETTLED;
 	look_at(&after, callback);
 	after.scans = load(&instance->scans);
-	after.begun = load(&row->begun);
-	return outcome_between(&callback->before, &after, key);
+	after.version = next_version(row);
+	return key & POLLFREE ? CALLBACK_UNSETTLED
+			      : outcome_between(&callback->before, &after, key);
 }
 
 static __always_inline void count_callback(struct callback_counters *counters, __u32 outcome,
@@ -230,10 +253,8 @@ static __always_inline void callback_ends(struct callback *callback, __u64 key, 
 		return; /* for the verifier */
 	outcome = outcome_of(callback, row, instance, key);
 	count_callback(&instance->callbacks, outcome, is_passed_on);
-	if (!row)
-		return;
-	count_callback(&row->callbacks, outcome, is_passed_on);
-	__sync_fetch_and_add(&row->done, 1);
+	if (row)
+		count_callback(&row->callbacks, outcome, is_passed_on);
 }
 
 /* ---- in between ---- */

@@ -225,7 +225,7 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 	row = bpf_map_lookup_elem(&registrations, &number);
 	if (!row)
 		return 0; /* for the verifier */
-	__builtin_memset(row, 0, sizeof(*row));
+	__builtin_memset(row, 0, offsetof(struct registration, version));
 	row->born_ns = bpf_ktime_get_ns();
 	row->file = from->key.file;
 	row->instance = from->key.instance;

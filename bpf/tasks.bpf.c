@@ -10,6 +10,7 @@
 #include "wait_end.bpf.h"
 #include "accept.bpf.h"
 #include "closing.bpf.h"
+#include "change.bpf.h"
 
 static __always_inline int task_forked(struct task_struct *parent, struct task_struct *child)
 {
@@ -279,6 +280,8 @@ static __always_inline int task_exited(struct task_struct *task)
 	struct thread *thread = row ? bpf_map_lookup_elem(&threads, row) : NULL;
 	struct process *process;
 
+	if (config.wakeups)
+		end_change(task);
 	if (thread)
 		end_thread(thread, task, *row);
 	if (FOLLOW(FOLLOW(task, signal), live.counter) != 0)

@@ -37,42 +37,39 @@ int BPF_PROG(callback_entered, struct wait_queue_entry *wait)
 	return 0;
 }
 
-/* The registration of the current task's @fd in its instance @epfd. */
-static __always_inline struct registration *ctl_subject(__u32 epfd, __u32 fd)
+/* The registration of @task's @fd in its instance @epfd: the number of its row. */
+static __always_inline bool find_registration(struct task_struct *task, __u32 epfd, __u32 fd,
+					      __u32 *number)
 {
-	struct task_struct *task = current_task();
 	struct file *file = file_of(task, fd);
 	__u64 ep = (__u64)eventpoll_of(file_of(task, epfd));
 	__u32 *row = ep ? bpf_map_lookup_elem(&instances_by_ep, &ep) : NULL;
 	struct registration_key key = {};
-	__u32 number;
 
 	if (!row || !file)
-		return NULL;
+		return false;
 	key.file = (__u64)file;
 	key.instance = *row;
 	key.fd = fd;
-	return find_by_key(&key, &number);
+	return find_by_key(&key, number);
 }
 
-/* epoll_ctl changes masks and queues what is ready, as callbacks do. */
 SEC("?fentry/do_epoll_ctl")
 int BPF_PROG(ctl_begun, int epfd, int op, int fd)
 {
-	struct registration *row = is_live ? ctl_subject(epfd, fd) : NULL;
+	struct task_struct *task = current_task();
+	__u32 number;
 
-	if (row)
-		__sync_fetch_and_add(&row->begun, 1);
+	end_change(task); /* of the call before, whose end was missed */
+	if (is_live && find_registration(task, epfd, fd, &number))
+		begin_change(task, number);
 	return 0;
 }
 
 SEC("?fexit/do_epoll_ctl")
-int BPF_PROG(ctl_ended, int epfd, int op, int fd)
+int BPF_PROG(ctl_ended)
 {
-	struct registration *row = ctl_subject(epfd, fd);
-
-	if (row && load(&row->begun) != load(&row->done)) /* else it began unseen */
-		__sync_fetch_and_add(&row->done, 1);
+	end_change(current_task());
 	return 0;
 }
 
@@ -172,11 +169,13 @@ int BPF_PROG(poller_woken, struct wait_queue_entry *wait, unsigned int mode, int
 SEC("?fentry/schedule_hrtimeout_range")
 int BPF_PROG(wait_sleeps)
 {
-	struct thread *thread = known_thread(current_task());
+	struct task_struct *task = current_task();
+	struct thread *thread = known_thread(task);
 	struct wait_counters *counters = wait_under_way(thread);
 
 	if (!counters)
 		return 0;
+	end_change(task);
 	begin_update(thread);
 	counters->futile += thread->wait.has_slept;
 	thread->wait.has_slept = 1;

@@ -13,6 +13,7 @@ struct config {
 	__u32 held_tgid;   /* `run`: becomes a target when it has execed; 0: none */
 	__u32 own_tgid;	   /* fdscope itself: never a target */
 	__u32 sees_compat; /* 32-bit calls come in, to be counted; else who makes them is */
+	__u32 wakeups;	   /* what the kernel does inside a wait is watched, too */
 	char comm[COMM_LEN];
 };
 

@@ -546,10 +546,10 @@ struct registration {
 	__u64 spurious;
 	__u64 edge_undrained;
 	__u64 phantom;
-	/* Callbacks and calls of epoll_ctl on it; the numbers differ while there is one. */
-	__u64 begun;
-	__u64 done;
 	struct callback_counters callbacks;
+	/* Of the row, whoever has it; what for is told in bpf/change.bpf.h. */
+	__u64 version;
+	__u64 changing;
 };
 
 _Static_assert(sizeof(struct instance) % 8 == 0, "no padding may leave the kernel");

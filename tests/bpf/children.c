@@ -153,34 +153,58 @@ static void read_proc(pid_t tid, const char *name, char *text, size_t bytes)
 	text[len] = '\0';
 }
 
-static bool is_asleep(pid_t tid)
+static bool is_in_state(pid_t tid, char state)
 {
 	char text[1024], *after_name;
 
 	read_proc(tid, "stat", text, sizeof(text));
 	after_name = strrchr(text, ')');
-	return after_name && after_name[1] && after_name[2] == 'S';
+	return after_name && after_name[1] && after_name[2] == state;
 }
 
 /*
  * The state is asked first: "syscall" alone also tells the last call of a
  * thread that is being woken, neither running nor asleep, on its way to the next.
  */
-void await_sleep_in(pid_t tid, long nr)
+static void await_state_in(pid_t tid, char state, long nr)
 {
 	uint64_t deadline = now_ns() + DEADLINE_NS * patience();
 	char text[256];
 
 	do {
-		if (is_asleep(tid)) {
+		if (is_in_state(tid, state)) {
 			read_proc(tid, "syscall", text, sizeof(text));
 			if (text[0] != 'r' && strtol(text, NULL, 10) == number_made(nr))
 				return;
 		}
 		sched_yield();
 	} while (now_ns() < deadline);
-	fprintf(stderr, "%d: thread %d never slept in system call %ld\n", getpid(), tid, nr);
+	fprintf(stderr, "%d: thread %d was never %c in system call %ld\n", getpid(), tid, state,
+		nr);
 	abort();
+}
+
+void await_sleep_in(pid_t tid, long nr)
+{
+	await_state_in(tid, 'S', nr);
+}
+
+void await_lock_in(pid_t tid, long nr)
+{
+	await_state_in(tid, 'D', nr);
+}
+
+void await_end(pid_t tid)
+{
+	uint64_t deadline = now_ns() + DEADLINE_NS * patience();
+
+	while (!syscall(SYS_tgkill, getpid(), tid, 0)) {
+		if (now_ns() >= deadline) {
+			fprintf(stderr, "%d: thread %d never ended\n", getpid(), tid);
+			abort();
+		}
+		sched_yield();
+	}
 }
 
 /* ---- calls ---- */

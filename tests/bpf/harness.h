@@ -182,6 +182,10 @@ void await(uint32_t *word, uint32_t value);
 
 /* Returns when the thread sleeps inside system call @nr. */
 void await_sleep_in(pid_t tid, long nr);
+/* The same for a lock of the kernel's. */
+void await_lock_in(pid_t tid, long nr);
+/* Returns when there is no such thread any more: it can be joined before. */
+void await_end(pid_t tid);
 
 /* ---- calls ---- */
 

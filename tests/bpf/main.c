@@ -21,7 +21,7 @@ static const struct family *const families[] = {
 	&tables_tests,	    &accept_tests,    &io_read_tests,	    &io_write_tests,
 	&splice_tests,	    &copies_tests,    &fds_tests,	    &tasks_tests,
 	&losses_tests,	    &snapshot_tests,  &scope_tests,	    &unseen_tests,
-	&callbacks_tests,   &wakeups_tests,
+	&callbacks_tests,   &changes_tests,   &nesting_tests,	    &wakeups_tests,
 };
 
 static int go_live(void **state)

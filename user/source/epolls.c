@@ -233,7 +233,7 @@ int epolls_add_unheld(struct epolls *epolls, const struct watched *watched)
 		return 0;
 	}
 	registration = registration_at(epolls, row);
-	memset(registration, 0, sizeof(*registration));
+	memset(registration, 0, offsetof(struct registration, version));
 	registration->born_ns = clock_now_ns();
 	registration->instance = watched->instance;
 	registration->fd = watched->fd;

@@ -126,6 +126,7 @@ static void fill_config(struct fdscope_bpf *skel, const struct probe_options *op
 {
 	struct config config = {
 		.all = options->all,
+		.wakeups = options->wakeups,
 		.cgroup = options->cgroup != NULL,
 		.match_comm = options->comm != NULL,
 		.held_tgid = options->held_tgid,
