@@ -33,6 +33,15 @@ static __always_inline struct task_struct *current_task(void)
 		follow_value;                                                                    \
 	})
 
+/*
+ * Does the verifier know the bounds of a number that was put on the stack and taken
+ * from there again? Since 5.11, too ("bpf: Track spill/fill of bounded scalars").
+ */
+static __always_inline bool are_spills_tracked(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
 /* The registers with which the current system call came in; from 5.15 on. */
 static __always_inline struct pt_regs *current_regs(void)
 {

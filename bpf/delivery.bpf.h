@@ -273,17 +273,24 @@ __weak int some_events_delivered(__u32 use_row, __u64 array, __u64 nr, __u64 now
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &use_row);
 	struct user_event seen[EVENTS_READ];
 	__u32 instance;
+	__u64 bytes;
 
 	barrier_var(nr); /* for the verifier: clamp the copy that is used */
 	if (nr > EVENTS_READ)
 		nr = EVENTS_READ;
+	bytes = nr * sizeof(*seen);
+	barrier_var(bytes);
+	if (bytes > sizeof(seen))
+		bytes = sizeof(seen); /* for the verifier */
 	if (!use)
 		return 0; /* for the verifier */
-	if (!read_by_words(seen, nr * sizeof(*seen), array))
+	if (!read_by_words(seen, bytes, array))
 		return 1;
 	instance = use->instance;
 	use->plain.deliveries += nr;
 	for (__u32 i = 0; i < nr; i++) {
+		if (!are_spills_tracked() && i >= EVENTS_READ)
+			break; /* for the verifier */
 		if (plain_event_delivered(use, instance, seen[i].events, seen[i].data, now))
 			continue;
 		event_delivered(use_row, seen[i].events, seen[i].data, now);

@@ -10,7 +10,8 @@ limit_time 60 "$@"
 need jq "${CC:-gcc}"
 need_built "$fdscope"
 need_bpf
-"$fdscope" run -q --backend fentry -- true 2> "$work/err" || skip "$(tail -n 1 "$work/err")"
+without=$("$fdscope" check --json | jq -r '.fentry // empty')
+[ -z "$without" ] || skip "no fentry: $without"
 
 # What does not repeat, whatever looks at it: times, rates in messages, ids, sleeps that a page fault or a busy CPU made.
 repeatable='walk(if type == "object" then
