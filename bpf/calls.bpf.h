@@ -39,9 +39,9 @@ enum wait_shape {
 
 /* Where an io call says how much it was asked to move. */
 enum io_shape {
-	IO_PLAIN,  /* read and write: third argument, of the first */
-	IO_FLAGS4, /* the same; flags in the fourth */
-	IO_LENGTH3,
+	IO_PLAIN,   /* read and write: third argument, and fd is the first */
+	IO_FLAGS4,  /* recvfrom and sendto: as plain, and flags in the fourth */
+	IO_LENGTH3, /* third argument */
 	IO_LENGTH4,
 	IO_LENGTH5,
 	IO_IOV,	 /* iovecs at the second, their number in the third */

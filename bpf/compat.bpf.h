@@ -65,7 +65,7 @@ static __always_inline struct pt_regs *current_regs(void)
 #define SYSCALL_NR(regs) ((regs)->orig_ax)
 
 /* Calls through int 0x80 or from 32-bit code carry ia32 numbers. */
-static __always_inline bool is_compat_call(struct task_struct *task)
+static __always_inline bool is_compat_call(struct task_struct *task, struct pt_regs *regs)
 {
 	return FOLLOW(task, thread_info.status) & TS_COMPAT;
 }
@@ -75,7 +75,7 @@ static __always_inline bool is_compat_call(struct task_struct *task)
 #elif defined(__TARGET_ARCH_arm64)
 
 #define EPOLL_EVENT_BYTES 16
-#define TIF_32BIT	  22 /* arch/arm64/include/asm/thread_info.h */
+#define PSR_MODE32_BIT	  0x10 /* arch/arm64/include/uapi/asm/ptrace.h */
 
 /* The register of the first argument is the result's, too; the kernel keeps what it was. */
 #define ARG1(regs)	  ((regs)->orig_x0)
@@ -87,9 +87,9 @@ static __always_inline bool is_compat_call(struct task_struct *task)
 #define SYSCALL_NR(regs)  ((regs)->syscallno)
 
 /* All calls of a 32-bit program, whose numbers are others. */
-static __always_inline bool is_compat_call(struct task_struct *task)
+static __always_inline bool is_compat_call(struct task_struct *task, struct pt_regs *regs)
 {
-	return FOLLOW(task, thread_info.flags) & 1UL << TIF_32BIT;
+	return regs->pstate & PSR_MODE32_BIT;
 }
 
 /*
@@ -165,15 +165,6 @@ extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 #define CAST(ptr)	 (ptr)
 #define SEE(ptr, member) READ(ptr, member)
 #endif
-
-/* Eight bytes that are aligned as such, at a look. */
-static __always_inline u64 word_of(const void *members)
-{
-	u64 word;
-
-	__builtin_memcpy(&word, __builtin_assume_aligned(members, 8), sizeof(word));
-	return word;
-}
 
 /*
  * The word that stands at @at, as the verifier's scalar, so that a pointer can be

@@ -141,7 +141,7 @@ static __noinline int note_edge(struct epoll_use *use, __u32 description, struct
 /* Whose the first read after it is. */
 static __always_inline void note_told(struct epoll_use *use, struct description *description)
 {
-	if (is_same_use(&description->told, &use->name))
+	if (description->told.word == use->name.word)
 		return; /* it was the last one, too */
 	description->told = use->name;
 	description->told_start_ns = use->process_start_ns;
@@ -171,7 +171,7 @@ static __always_inline void note_delivery(struct epoll_use *use, struct registra
 	description->delivered_ns = now;
 }
 
-/* One event of the registration in @row; @mode are its MODES. */
+/* One event of the registration in @row; @mode are its REGISTRATION_MODES. */
 static __always_inline void registration_delivered(struct epoll_use *use, struct registration *row,
 						   __u32 mode, __u32 events, __u64 now)
 {
@@ -219,7 +219,7 @@ __weak int event_delivered(__u32 use_row, __u32 events, __u64 data, __u64 now)
 		use->counters.unattributed++;
 		return 0;
 	}
-	registration_delivered(use, row, row->events & MODES, events, now);
+	registration_delivered(use, row, row->events & REGISTRATION_MODES, events, now);
 	return 0;
 }
 
@@ -240,7 +240,7 @@ static __always_inline bool plain_event_delivered(struct epoll_use *use, __u32 i
 	if (!row)
 		return false;
 	description = described(row);
-	if (!description || description->is_odd)
+	if (!description || description->has_ended_or_listens)
 		return false;
 	__sync_fetch_and_add(&row->deliveries, 1);
 	row->tgid = use->tgid;

@@ -110,7 +110,8 @@ static __always_inline void describe(struct description *description, __u32 row,
 
 /*
  * Another file can come to live at the same address when the end of the first went
- * unseen. Each has private data of its own, but for devices that have none.
+ * unseen. What stands behind it has mostly another one, too, and the inode goes
+ * with that: it is looked at only where there is nothing behind.
  */
 static __always_inline bool is_same_description(struct description *description, struct file *file)
 {
@@ -177,7 +178,10 @@ static __always_inline struct description *description_of(struct file *file)
 	return description_at(known_row((__u64)file));
 }
 
-/* The row of the struct file at @address, made if need be; its number, plus 1, or 0 and a loss when the table is full. */
+/*
+ * The row of the struct file at @address, made if need be; its number, plus 1, or 0
+ * and a loss when the table is full.
+ */
 __weak __u32 description_row(__u64 address)
 {
 	struct file *file = (struct file *)address;
@@ -257,18 +261,12 @@ static __noinline struct epoll_use *ended_use_told(struct description *descripti
 	return ended ? bpf_map_lookup_elem(&epoll_uses, ended) : NULL;
 }
 
-static __always_inline bool is_same_use(const struct use_name *a, const struct use_name *b)
-{
-	return word_of(a) == word_of(b);
-}
-
 /* The use that was told last; when its thread has ended, that of its process's ended threads. */
 static __always_inline struct epoll_use *use_told(struct description *description)
 {
 	struct epoll_use *use = bpf_map_lookup_elem(&epoll_uses, &description->told.row);
 
-	return use && is_same_use(&use->name, &description->told) ? use
-								  : ended_use_told(description);
+	return use && use->name.word == description->told.word ? use : ended_use_told(description);
 }
 
 static __noinline int count_spurious(struct epoll_use *use, struct description *description)
@@ -299,7 +297,7 @@ static __always_inline void count_first_read(struct description *description, bo
 		count_spurious(use, description);
 }
 
-/* By accept, or by a wait on an instance: not inline, for the verifier. */
+/* Of all but reads that moved something: not inline, for the verifier. */
 static __noinline int note_first_read(struct description *description, bool found_nothing)
 {
 	if (description->is_unread)
@@ -335,7 +333,7 @@ static __always_inline void note_bytes_read(struct description *description, __u
 	__sync_fetch_and_add(&description->read_bytes, bytes);
 }
 
-/* A read moved nothing and returned @ret: an error, or 0, which is the end if it was asked for more. */
+/* A read returned @ret: an error, or 0, which is the end if it was asked for more. */
 static __noinline int note_nothing_read(struct description *description, long ret, bool is_less)
 {
 	note_call(description);

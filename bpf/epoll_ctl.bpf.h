@@ -150,9 +150,8 @@ static __always_inline void registration_changed(struct thread *thread, struct r
 
 	if (row->events == events && row->data == event->data && !thread->had_fired)
 		thread->counters.epoll_ctl.mod_unchanged++;
-	row->events = events;
+	set_events(row, events);
 	row->is_fired = 0;
-	set_odd(row);
 	if (row->data == event->data)
 		return;
 	remove_data(row, number);

@@ -254,13 +254,14 @@ static __always_inline struct description *io_subject(struct file *file, __u32 *
 	return description_at(known_row((__u64)file));
 }
 
-/* ---- the plain calls: read, write, and with flags that change nothing of it recv and send ---- */
+/* ---- the plain calls: read, write, and with flags that are not looked at recv and send ---- */
 
-#define ODD_FLAGS (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
+#define FLAGS_LOOKED_AT (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE)
 
 static __always_inline bool is_plain_call(struct pt_regs *regs, const struct call *call)
 {
-	return call->shape == IO_PLAIN || (call->shape == IO_FLAGS4 && !(ARG4(regs) & ODD_FLAGS));
+	return call->shape == IO_PLAIN ||
+	       (call->shape == IO_FLAGS4 && !(ARG4(regs) & FLAGS_LOOKED_AT));
 }
 
 static __always_inline void plain_io_done(struct thread *thread, struct task_struct *task,
@@ -303,7 +304,7 @@ static __always_inline bool is_empty(struct file *file, struct description *desc
 	return sk && !READ(sk, sk_receive_queue.qlen);
 }
 
-/* The source of a splice or tee, by its descriptor; by itself so that the verifier follows it once. */
+/* The source of a splice or tee, by its descriptor. Global, so that the verifier follows it once. */
 __weak int source_noted(__u32 fd, __s64 ret, __u64 bytes, __u32 is_peek)
 {
 	struct file *file = file_of(current_task(), fd);

@@ -81,25 +81,16 @@ static __always_inline bool is_late(__u32 row)
 	return settled_walk && walk > settled_walk && instance && walk > instance->birth_walk + 1;
 }
 
-/* What decides how a registration is told of. */
-#define MODES (EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE)
-
-/* Follows what it is made of. */
-static __always_inline void set_odd(struct registration *row)
+static __always_inline void set_events(struct registration *row, __u32 events)
 {
-	row->is_odd = row->shares_data || row->events & MODES;
-}
-
-/* Is it somebody's and not odd? Both at a look. */
-static __always_inline bool is_plain(struct registration *row)
-{
-	return word_of(&row->is_used) == word_of(&(const __u32[2]){ 1, 0 });
+	row->events = events;
+	row->has_modes = !!(events & REGISTRATION_MODES);
 }
 
 /* ---- by data ---- */
 
 /* The only one in @set, if there is just one, shares its data from now on, or no more. */
-static __always_inline void set_sharing(__u64 set, __u32 shares_data)
+static __always_inline void set_sharing(__u64 set, bool shares_data)
 {
 	struct registration *only;
 	__u32 row = PACKED_SUM(set);
@@ -107,10 +98,8 @@ static __always_inline void set_sharing(__u64 set, __u32 shares_data)
 	if (PACKED_NR(set) != 1)
 		return;
 	only = bpf_map_lookup_elem(&registrations, &row);
-	if (!only)
-		return;
-	only->shares_data = shares_data;
-	set_odd(only);
+	if (only)
+		only->shares_data = shares_data;
 }
 
 static __noinline int remove_data(struct registration *row, __u32 number)
@@ -150,7 +139,6 @@ static __noinline int add_data(struct registration *row, __u32 number)
 	set_sharing(*set, 1);
 	__sync_fetch_and_add(set, PACKED(number));
 	row->shares_data = PACKED_NR(*set) > 1;
-	set_odd(row);
 	return 0;
 }
 
@@ -231,7 +219,7 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 	row->instance = from->key.instance;
 	row->fd = from->key.fd;
 	row->data = from->data;
-	row->events = from->events;
+	set_events(row, from->events);
 	description = description_at(from->description);
 	row->description = from->description - 1;
 	row->description_born_ns = description ? description->born_ns : 0;
@@ -239,7 +227,6 @@ static __noinline __attribute__((unused)) __u32 new_registration(const struct re
 	row->tgid = from->tgid;
 	row->found_by_walk = from->found_by_walk;
 	row->row = number;
-	set_odd(row);
 	row->is_used = 1;
 	if (bpf_map_update_elem(&registrations_by_key, &from->key, &number, BPF_NOEXIST)) {
 		row->is_used = 0;
@@ -303,7 +290,10 @@ static __always_inline struct registration *hinted_registration(__u32 instance, 
 	struct registration *row =
 		bpf_map_lookup_elem(&registrations, registration_hint(instance, data));
 
-	return row && row->data == data && row->instance == instance && is_plain(row) ? row : NULL;
+	return row && row->data == data && row->instance == instance &&
+			       row->standing == REGISTRATION_PLAIN
+		       ? row
+		       : NULL;
 }
 
 /* The registration that an event with @data is of; NULL if there is none, or several. */

@@ -148,7 +148,7 @@ static __always_inline int any_call_entered(struct pt_regs *regs, long nr)
 	if (call->handler == CALL_UNTRACED || call->handler > LAST_WITH_ENTRY)
 		return 0;
 	task = current_task();
-	if (!is_compat_call(task))
+	if (!is_compat_call(task, regs))
 		call_entered(task, regs, call);
 	return 0;
 }
@@ -158,7 +158,7 @@ static __always_inline int any_call_returned(struct pt_regs *regs, long ret)
 	struct task_struct *task = current_task();
 	const struct call *call = call_of(SYSCALL_NR(regs));
 
-	if (is_compat_call(task))
+	if (is_compat_call(task, regs))
 		count_compat_call(task);
 	else if (call->handler != CALL_UNTRACED)
 		call_returned(task, regs, ret, call);

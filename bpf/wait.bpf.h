@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The waiting calls: epoll_wait, poll, select and their variants. What is lost
- * by the return (time, switches, the caller's timeout and sets) is noted at
+ * by the return (time, switches, what stands in the caller's memory) is noted at
  * entry; everything else is read at the end.
  */
 #ifndef FDSCOPE_WAIT_BPF_H

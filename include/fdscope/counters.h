@@ -408,9 +408,14 @@ struct plain_counters {
 
 /* Names a use for ever: its row is given out again, with another serial. */
 struct use_name {
-	__u32 row;
-	__u32 serial;
-} __attribute__((aligned(8)));
+	union {
+		struct {
+			__u32 row;
+			__u32 serial;
+		};
+		__u64 word; /* both */
+	};
+};
 
 /*
  * One thread's use of one instance. That thread alone writes it, between the
@@ -484,9 +489,8 @@ struct description {
 	__u64 reads;	    /* calls that moved something, and what they moved */
 	__u64 read_bytes;
 	__u64 write_bytes;
-	struct use_name
-		told; /* that was told of it last: the first read after it is counted there */
-	__u64 told_start_ns; /* process_start_ns, tgid and instance of that use: it may end before the read */
+	struct use_name told; /* last: the first read after it is counted there */
+	__u64 told_start_ns; /* process_start_ns, tgid and instance of it: it may end before the read */
 	__u32 told_tgid;
 	__u32 told_instance;
 	__u64 registrations; /* its registrations, packed: see PACKED() */
@@ -504,7 +508,7 @@ struct description {
 			__u8 has_ended; /* a read said end, or a delivery ERR or HUP */
 			__u8 is_listener;
 		};
-		__u16 is_odd; /* either */
+		__u16 has_ended_or_listens;
 	};
 	__u8 kind;	   /* enum fd_kind */
 	__u8 drain_rule;   /* enum drain_rule */
@@ -516,6 +520,11 @@ struct description {
 	__u32 is_used; /* 0: nobody's row */
 };
 
+/* EPOLLET, EPOLLONESHOT and EPOLLEXCLUSIVE: what decides how a registration is told of. */
+#define REGISTRATION_MODES (1U << 31 | 1U << 30 | 1U << 28)
+
+#define REGISTRATION_PLAIN 1ULL /* little-endian */
+
 /* One descriptor in one instance, as epoll_ctl left it. struct epitem in fs/eventpoll.c. */
 struct registration {
 	__u64 file; /* address; 0: no target holds it any more */
@@ -523,8 +532,14 @@ struct registration {
 	__u64 data;
 	__u64 born_ns; /* when it was entered: with instance and fd, names it for ever */
 	__u64 description_born_ns;
-	__u32 is_used; /* 0: nobody's row */
-	__u32 is_odd;  /* shares data, or is not just level-triggered */
+	union {
+		struct {
+			__u32 is_used; /* 0: nobody's row */
+			__u16 shares_data; /* with another one of the instance: whose an event is cannot be told */
+			__u16 has_modes; /* @events has some of REGISTRATION_MODES */
+		};
+		__u64 standing; /* REGISTRATION_PLAIN: the first of them and no other */
+	};
 	__u32 instance;
 	__u32 fd;
 	__u32 events;
@@ -532,9 +547,7 @@ struct registration {
 	__u32 tgid;	     /* who was told of it last, or made it */
 	__u32 found_by_walk; /* number of the walk that found it and counted it as missed, else 0 */
 	__u32 is_fired;	     /* ONESHOT, delivered and not armed again */
-	__u32 shares_data;   /* with another one of the instance: its events cannot be told apart */
 	__u32 row;	     /* its own */
-	__u32 reserved;
 	__u64 plain_redelivered; /* as in struct plain_counters */
 	/* Deliveries, as the members of struct epoll_counters. */
 	__u64 deliveries;

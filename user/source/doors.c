@@ -312,12 +312,20 @@ static bool have_programs_ended(void)
 	return !syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
-/* No program finds a row from here on: once nothing is live, none that begins leaves a hint of one. */
+static void clear_hints(struct fdscope_bpf *skel)
+{
+	memset(skel->bss->cpu_hints, 0xff, sizeof(skel->bss->cpu_hints));
+}
+
+/*
+ * No program finds a row from here on: once nothing is live, none that begins leaves
+ * a hint of one. False if it is not known that those that began before have ended.
+ */
 static bool forget_rows(struct fdscope_bpf *skel)
 {
 	bool is_known = have_programs_ended();
 
-	memset(skel->bss->cpu_hints, 0xff, sizeof(skel->bss->cpu_hints));
+	clear_hints(skel);
 	return is_known && have_programs_ended();
 }
 
@@ -330,6 +338,8 @@ void doors_detach(struct fdscope_bpf *skel)
 			continue;
 		bpf_link__destroy(*link_of(skel, i));
 		*link_of(skel, i) = NULL;
+		if (!is_quiet)
+			clear_hints(skel); /* one that had begun may have left some */
 	}
 }
 

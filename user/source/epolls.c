@@ -237,7 +237,10 @@ int epolls_add_unheld(struct epolls *epolls, const struct watched *watched)
 	registration->born_ns = clock_now_ns();
 	registration->instance = watched->instance;
 	registration->fd = watched->fd;
+	registration->row = row;
+	registration->description = ~0U; /* its file is not known */
 	registration->events = watched->events;
+	registration->has_modes = !!(watched->events & REGISTRATION_MODES);
 	registration->data = watched->data;
 	registration->tgid = instance_at(epolls, watched->instance)->holder_tgid;
 	if (bpf_map_update_elem(by_key, &key, &row, BPF_NOEXIST)) {

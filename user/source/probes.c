@@ -13,9 +13,9 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 
+#include <fdscope/config.h>
 #include "base/array.h"
 #include "base/err.h"
-#include <fdscope/config.h>
 #include "fdscope.skel.h"
 #include "source/doors.h"
 #include "source/epolls.h"
@@ -56,6 +56,7 @@ static int set_sizes(struct fdscope_bpf *skel, const struct probe_limits *limits
 		{ skel->maps.free_rows, limits->threads },
 		{ skel->maps.rows_by_task, limits->threads },
 		{ skel->maps.ended_rows, limits->threads },
+		{ skel->maps.changes, limits->threads },
 		{ skel->maps.processes, limits->processes },
 		{ skel->maps.listeners, limits->listeners },
 	};
