@@ -82,12 +82,9 @@ struct thread_info {
 #elif defined(__TARGET_ARCH_arm64)
 struct pt_regs {
 	u64 regs[31];
+	u64 pstate;
 	u64 orig_x0;
 	s32 syscallno;
-};
-
-struct thread_info {
-	unsigned long flags; /* TIF_32BIT */
 };
 #endif
 
@@ -127,7 +124,9 @@ struct restart_block {
 };
 
 struct task_struct {
+#if defined(__TARGET_ARCH_x86)
 	struct thread_info thread_info;
+#endif
 	struct sched_info sched_info;
 	unsigned int personality;
 	int pid;
