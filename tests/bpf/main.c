@@ -22,6 +22,7 @@ static const struct family *const families[] = {
 	&splice_tests,	    &copies_tests,    &fds_tests,	    &tasks_tests,
 	&losses_tests,	    &snapshot_tests,  &scope_tests,	    &unseen_tests,
 	&callbacks_tests,   &changes_tests,   &nesting_tests,	    &wakeups_tests,
+	&reading_tests,
 };
 
 static int go_live(void **state)

@@ -4,6 +4,7 @@
 
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -128,19 +129,28 @@ static void recvmmsg_with_trunc_is_a_loss(void **state)
 #define SO_EE_CODE_ZEROCOPY_COPIED 1
 #endif
 
+/* Its completion will be in the error queue. */
+static void send_without_copy(const int pair[2])
+{
+	char buffer[7] = {};
+	int one = 1;
+
+	must(setsockopt(pair[1], SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), "SO_ZEROCOPY");
+	assert_int_equal(send(pair[1], buffer, sizeof(buffer), MSG_ZEROCOPY), sizeof(buffer));
+	assert_int_equal(recv(pair[0], buffer, sizeof(buffer), MSG_WAITALL), sizeof(buffer));
+}
+
 /* A completion in the error queue has no payload: result 0, and the stream goes on. */
 static void the_error_queue_has_no_end(void **state)
 {
 	struct iovec iov = { NULL, 64 };
-	char control[256], buffer[64] = {};
+	char control[256], buffer[64];
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-	int pair[2], one = 1;
+	int pair[2];
 
 	iov.iov_base = buffer;
 	connect_pair(SOCK_STREAM, pair);
-	must(setsockopt(pair[1], SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)), "SO_ZEROCOPY");
-	assert_int_equal(send(pair[1], buffer, 7, MSG_ZEROCOPY), 7);
-	assert_int_equal(recv(pair[0], buffer, 7, MSG_WAITALL), 7);
+	send_without_copy(pair);
 	begin(*state);
 	do { /* the completion comes when the acknowledgement does */
 		msg.msg_control = control;
@@ -150,6 +160,86 @@ static void the_error_queue_has_no_end(void **state)
 	expect(*state, { "io.read.socket.size_hist[0]", 1 }, { "io.read.socket.again", ANY },
 	       { "io.read.socket.end", 0 });
 	close_pair(pair);
+}
+
+/* The same by recv. */
+static void what_recv_finds_in_the_error_queue_is_no_end(void **state)
+{
+	struct pollfd completed;
+	char buffer[64];
+	int pair[2];
+
+	connect_pair(SOCK_STREAM, pair);
+	completed = (struct pollfd){ .fd = pair[1] };
+	send_without_copy(pair);
+	assert_int_equal(poll(&completed, 1, -1), 1);
+	begin(*state);
+	assert_int_equal(recv(pair[1], buffer, sizeof(buffer), MSG_ERRQUEUE), 0);
+	assert_int_equal(recv(pair[1], buffer, sizeof(buffer), MSG_ERRQUEUE), -1);
+	end(*state);
+	expect(*state, { "io.read.socket.calls", 1 }, { "io.read.socket.size_hist[0]", 1 },
+	       { "io.read.socket.again", 1 });
+	close_pair(pair);
+}
+
+static void take_by_recv(int fd, size_t asked, int flags, ssize_t got)
+{
+	char buffer[64];
+
+	assert_int_equal(recv(fd, buffer, asked, flags), got);
+}
+
+/* Eight waits. 37 bytes are there: 3 are read, the others looked at, and then thrown away. */
+static void receive_and_send(int epfd, int fd)
+{
+	wait_for(epfd, 1);
+	take_by_recv(fd, 3, 0, 3);
+	wait_for(epfd, 1); /* residual */
+	take_by_recv(fd, 64, MSG_PEEK, 34);
+	wait_for(epfd, 1); /* residual */
+	take_by_recv(fd, 7, MSG_TRUNC, 7);
+	wait_for(epfd, 1); /* residual */
+	take_by_recv(fd, 64, MSG_TRUNC, 27);
+	wait_for(epfd, 1); /* idle */
+	take_by_recv(fd, 64, MSG_DONTWAIT, -1);
+	assert_int_equal(send(fd, "a plain one", 11, 0), 11);
+	wait_for(epfd, 1);
+	assert_int_equal(send(fd, "other", 5, MSG_NOSIGNAL), 5);
+	wait_for(epfd, 1);
+	wait_for(epfd, 1); /* idle, and told again */
+}
+
+static void flags_that_are_looked_at_count_beside_plain_ones(void **state)
+{
+	int epfd = new_epoll(), pair[2];
+	char buffer[64] = {};
+
+	connect_pair(SOCK_STREAM, pair);
+	assert_int_equal(send(pair[1], buffer, 37, 0), 37);
+	take_by_recv(pair[0], 37, MSG_PEEK | MSG_WAITALL, 37);
+	watch(epfd, pair[0], EPOLLIN | EPOLLOUT);
+	begin(*state);
+	receive_and_send(epfd, pair[0]);
+	end(*state);
+	expect(*state, { "io.read.socket.calls", 5 }, { "io.read.socket.bytes", 3 + 34 + 7 + 27 },
+	       { "io.read.socket.partial", 2 }, { "io.read.socket.again", 1 },
+	       { "io.read.socket.size_hist[2]", 1 }, { "io.read.socket.size_hist[3]", 1 },
+	       { "io.read.socket.size_hist[5]", 1 }, { "io.read.socket.size_hist[6]", 1 },
+	       { "io.write.socket.calls", 2 }, { "io.write.socket.bytes", 11 + 5 },
+	       { "io.write.socket.size_hist[3]", 1 }, { "io.write.socket.size_hist[4]", 1 },
+	       { "copies.truncated_bytes", 7 + 27 },
+	       { "copies.kernel_to_user_bytes", 3 + 34 + 8 * 12 },
+	       { "copies.user_to_kernel_bytes", 11 + 5 }, { "copies.socket_out_bytes", 11 + 5 },
+	       { "copies.control_bytes", 8 * 12 }, { "epoll_wait.*", ANY });
+	expect_epoll(*state, epfd, { "returns", 8 }, { "registrations.level", 1 },
+		     { "deliveries.level", 8 }, { "deliveries.in", 4 }, { "deliveries.out", 8 },
+		     { "first_reads", 4 }, { "residual", 3 }, { "idle_out", 2 },
+		     { "redelivered", 1 });
+	expect_descriptor(*state, epfd, pair[0], { "deliveries", 8 }, { "residual", 3 },
+			  { "idle_out", 2 }, { "redelivered", 1 }, { "reads", 4 },
+			  { "read_bytes", 3 + 34 + 7 + 27 }, { "write_bytes", 11 + 5 });
+	close_pair(pair);
+	close(epfd);
 }
 
 static void wait_once(int fd)
@@ -207,6 +297,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(udp_reports_what_did_not_fit),
 	cmocka_unit_test(recvmmsg_with_trunc_is_a_loss),
 	cmocka_unit_test(the_error_queue_has_no_end),
+	cmocka_unit_test(what_recv_finds_in_the_error_queue_is_no_end),
+	cmocka_unit_test(flags_that_are_looked_at_count_beside_plain_ones),
 	cmocka_unit_test(what_crossed_is_payload_and_control),
 	cmocka_unit_test(nothing_sent_has_no_share),
 };

@@ -319,48 +319,157 @@ static void hold(void *context)
 }
 
 /* A grandchild, which is no target, holds what is watched; the child has closed it. */
-static void prepare_phantom(void *context)
+static void prepare_phantom_of(struct scene *scene, uint32_t events)
 {
-	struct scene *scene = context;
-
 	scene->fds[0] = new_eventfd();
 	put(scene->fds[0], 8);
 	scene->epfd = new_epoll();
-	watch(scene->epfd, scene->fds[0], EPOLLIN);
+	watch(scene->epfd, scene->fds[0], events);
 	start_child(hold, scene);
 	await(&scene->is_held, 1);
 	close(scene->fds[0]);
 }
 
-static void wait_five_times(void *context)
+static void prepare_phantom(void *context)
+{
+	prepare_phantom_of(context, EPOLLIN);
+}
+
+static void prepare_phantom_and_namesake(void *context)
+{
+	struct scene *scene = context;
+
+	prepare_phantom(context);
+	scene->fds[1] = new_eventfd();
+	must(scene->fds[1] == scene->fds[0] ? 0 : -1, "the number again");
+	put(scene->fds[1], 8);
+	watch(scene->epfd, scene->fds[1], EPOLLIN);
+}
+
+static void prepare_two_phantoms(void *context)
+{
+	struct scene *scene = context;
+
+	scene->epfd = new_epoll();
+	for (int i = 0; i < 2; i++) {
+		scene->fds[i] = new_eventfd();
+		put(scene->fds[i], 8);
+		watch(scene->epfd, scene->fds[i], EPOLLIN);
+	}
+	start_child(hold, scene);
+	await(&scene->is_held, 1);
+	close(scene->fds[0]);
+	close(scene->fds[1]);
+}
+
+static void prepare_edge_phantom(void *context)
+{
+	prepare_phantom_of(context, EPOLLIN | EPOLLET);
+}
+
+static void hold_on(struct scene *scene)
+{
+	raise_to(&scene->is_held, 2);
+	await(&scene->may_end, 1);
+}
+
+static void wait_for_one(void *context)
+{
+	struct scene *scene = context;
+
+	wait_for(scene->epfd, 1);
+	hold_on(scene);
+}
+
+static void wait_five_times_for_one(void *context)
 {
 	struct scene *scene = context;
 
 	for (int i = 0; i < 5; i++)
 		wait_for(scene->epfd, 1);
-	raise_to(&scene->is_held, 2);
-	await(&scene->may_end, 1);
+	hold_on(scene);
 }
+
+static void wait_five_times_for_two(void *context)
+{
+	struct scene *scene = context;
+
+	for (int i = 0; i < 5; i++)
+		wait_for(scene->epfd, 2);
+	hold_on(scene);
+}
+
+/* A child and its instance, whose interval has ended. */
+struct witnessed {
+	struct tracer *tracer;
+	struct scene *scene;
+	pid_t pid;
+};
+
+static struct witnessed witness(void (*prepare)(void *context), void (*act)(void *context))
+{
+	const struct probe_limits limits = { 64, 64, 64, 64 };
+	struct witnessed child = { .scene = shared_alloc(sizeof(*child.scene)) };
+
+	child.tracer = start_traced(&limits, prepare, act, child.scene, &child.pid);
+	await(&child.scene->is_held, 2);
+	end(child.tracer);
+	return child;
+}
+
+static void witnessed_end(const struct witnessed *child)
+{
+	raise_to(&child->scene->may_end, 1);
+	wait_child(child->pid);
+	tracer_free(child->tracer);
+}
+
+#define expect_witnessed(child, ...)                                                \
+	expect_epoll_of((child)->tracer, process_of((child)->tracer, (child)->pid), \
+			(child)->scene->epfd, __VA_ARGS__)
 
 /* Nobody who is traced can do anything on it: each delivery but the first known one is a phantom. */
 static void a_phantom_older_than_the_probes_is_known(void **state)
 {
-	const struct probe_limits limits = { 64, 64, 64, 64 };
-	struct scene *scene = shared_alloc(sizeof(*scene));
-	struct tracer *tracer;
-	pid_t pid;
+	struct witnessed child = witness(prepare_phantom, wait_five_times_for_one);
 
 	(void)state;
-	tracer = start_traced(&limits, prepare_phantom, wait_five_times, scene, &pid);
-	await(&scene->is_held, 2);
-	end(tracer);
-	expect_epoll_of(tracer, process_of(tracer, pid), scene->epfd, { "returns", 5 },
-			{ "registrations.level", 1 }, { "deliveries.level", 5 },
-			{ "deliveries.in", 5 }, { "redelivered", 4 }, { "redelivered_in", 4 },
-			{ "phantom", 4 });
-	raise_to(&scene->may_end, 1);
-	wait_child(pid);
-	tracer_free(tracer);
+	expect_witnessed(&child, { "returns", 5 }, { "registrations.level", 1 },
+			 { "deliveries.level", 5 }, { "deliveries.in", 5 }, { "redelivered", 4 },
+			 { "redelivered_in", 4 }, { "phantom", 4 });
+	witnessed_end(&child);
+}
+
+/* Its data is the number, which leads to another one now that is registered as well. */
+static void a_phantom_with_the_data_of_another_cannot_be_attributed(void **state)
+{
+	struct witnessed child = witness(prepare_phantom_and_namesake, wait_five_times_for_two);
+
+	(void)state;
+	expect_witnessed(&child, { "returns", 5 }, { "registrations.level", 2 },
+			 { "unattributed", 10 });
+	witnessed_end(&child);
+}
+
+static void two_phantoms_older_than_the_probes_are_told_apart(void **state)
+{
+	struct witnessed child = witness(prepare_two_phantoms, wait_five_times_for_two);
+
+	(void)state;
+	expect_witnessed(&child, { "returns", 5 }, { "registrations.level", 2 },
+			 { "deliveries.level", 10 }, { "deliveries.in", 10 }, { "redelivered", 8 },
+			 { "redelivered_in", 8 }, { "phantom", 8 });
+	witnessed_end(&child);
+}
+
+static void an_edge_phantom_older_than_the_probes_is_edge(void **state)
+{
+	struct witnessed child = witness(prepare_edge_phantom, wait_for_one);
+
+	(void)state;
+	expect_witnessed(&child, { "returns", 1 }, { "registrations.edge", 1 },
+			 { "deliveries.edge", 1 }, { "deliveries.in", 1 });
+	witnessed_end(&child);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -374,6 +483,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_copy_put_over_it_ends_a_registration),
 	cmocka_unit_test(what_is_older_than_the_probes_is_known),
 	cmocka_unit_test(a_phantom_older_than_the_probes_is_known),
+	cmocka_unit_test(a_phantom_with_the_data_of_another_cannot_be_attributed),
+	cmocka_unit_test(two_phantoms_older_than_the_probes_are_told_apart),
+	cmocka_unit_test(an_edge_phantom_older_than_the_probes_is_edge),
 };
 
 const struct family registrations_tests = { tests, ARRAY_SIZE(tests) };

@@ -6,7 +6,8 @@
  *
  *	write 8 -> epoll_wait 1 -> read 8
  *
- * so that at any moment  writes >= wakeups >= reads >= writes - 1.
+ * so that at any moment  writes >= wakeups >= reads >= writes - 1. And the last
+ * one, after which nothing is counted.
  */
 #include "tests.h"
 
@@ -194,9 +195,43 @@ static void threads_that_end_meanwhile_are_in_each_snapshot_once(void **state)
 	close(turning->epfd);
 }
 
+static void poll_and_read_times(int epfd, int fd, int times)
+{
+	for (int i = 0; i < times; i++) {
+		wait_for(epfd, 0);
+		take(fd, 8, -1);
+	}
+}
+
+/* Before the last snapshot. Trampolines stay where they are, and must find no row. */
+static void what_is_called_after_the_end_is_not_counted(void **state)
+{
+	const struct probe_options options = { .limits = { 64, 64, 64, 64 } };
+	struct tracer *tracer = tracer_load(&options);
+	int epfd = new_epoll(), fd = new_eventfd();
+	struct snapshot snapshot = {};
+	const struct counters *counters;
+
+	(void)state;
+	assert_int_equal(probes_add_target(tracer_probes(tracer), getpid()), 0);
+	tracer_go_live(tracer);
+	poll_and_read_times(epfd, fd, 7);
+	probes_detach(tracer_probes(tracer));
+	poll_and_read_times(epfd, fd, 5);
+	assert_int_equal(probes_read(tracer_probes(tracer), &snapshot), 0);
+	counters = &row_of(&snapshot, getpid())->counters;
+	assert_int_equal(counters->waits[WAIT_EPOLL].empty_polls, 7);
+	assert_int_equal(counters->io[IO_READ][KIND_OTHER].again, 7);
+	snapshot_free(&snapshot);
+	tracer_free(tracer);
+	close(epfd);
+	close(fd);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_snapshot_of_a_running_thread_is_consistent),
 	cmocka_unit_test(threads_that_end_meanwhile_are_in_each_snapshot_once),
+	cmocka_unit_test(what_is_called_after_the_end_is_not_counted),
 };
 
 const struct family snapshot_tests = { tests, ARRAY_SIZE(tests) };

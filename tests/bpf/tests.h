@@ -10,7 +10,7 @@ extern const struct family wait_epoll_tests, wait_poll_tests, wait_select_tests,
 	fds_tests, tasks_tests, losses_tests, snapshot_tests, scope_tests, unseen_tests,
 	epolls_tests, registrations_tests, deliveries_tests, attribution_tests, drain_tests,
 	edges_tests, readiness_tests, tables_tests, callbacks_tests, changes_tests, nesting_tests,
-	wakeups_tests;
+	wakeups_tests, reading_tests;
 
 /* The only argument when a test executes this program anew. */
 #define AFTER_EXEC "--after-exec"
