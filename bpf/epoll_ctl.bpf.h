@@ -84,21 +84,6 @@ static __always_inline void forget_predecessor(struct registration *row, __u32 n
 }
 
 /*
- * The file that is about to be added is in no instance, and what is known of one at
- * its address is: that one ended unseen. Global, so that the verifier follows it once.
- */
-__weak int look_for_new_file(__u64 address)
-{
-	struct file *file = (struct file *)address;
-	struct description *description =
-		hinted_description(file) ?: description_at(known_row(address));
-
-	if (description && PACKED_NR(description->registrations) && !is_in_epoll(file))
-		describe(description, description->row, file);
-	return 0;
-}
-
-/*
  * Entry of epoll_ctl. An event can be returned to another thread before ADD
  * returns to this one, so the row is made here and taken back if the call fails.
  * What a MOD finds is gone when it returns. A function of its own, like the next,
@@ -119,8 +104,6 @@ __weak int registration_entering(__u32 thread_row, __u32 epfd, int op, __u32 fd,
 	thread->had_fired = 0;
 	if (!find_subject(epfd, fd, &ep, &key))
 		return 0;
-	if (op == EPOLL_CTL_ADD)
-		look_for_new_file(key.file);
 	row = registration_of(description_of((struct file *)key.file), &key, &number);
 	if (op == EPOLL_CTL_MOD)
 		thread->had_fired = row && has_fired(row);

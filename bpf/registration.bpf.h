@@ -169,18 +169,6 @@ static __noinline int forget_registration(struct registration *row, __u32 number
 	return 0;
 }
 
-/* The kernel has it no more. What ended it went unseen: the file did most likely. */
-static __noinline int forget_dead(struct registration *row, __u32 number)
-{
-	struct description *description = described(row);
-	__u32 its_row = row->description;
-
-	forget_registration(row, number);
-	if (description && !PACKED_NR(description->registrations))
-		forget_description(description, its_row);
-	return 0;
-}
-
 /* The one other registration with the same data, if the kernel has it no more. */
 static __always_inline void forget_dead_holder(__u32 instance, __u64 data)
 {
@@ -194,7 +182,7 @@ static __always_inline void forget_dead_holder(__u32 instance, __u64 data)
 	row = PACKED_SUM(*set);
 	holder = bpf_map_lookup_elem(&registrations, &row);
 	if (holder && !is_alive(holder, instance_address(instance)))
-		forget_dead(holder, row);
+		forget_registration(holder, row);
 }
 
 /* What a registration is made of. */

@@ -130,7 +130,7 @@ __weak int registration_met(__u64 address)
 	if (row && is_alive(row, ep))
 		return 0;
 	if (row)
-		forget_dead(row, number);
+		forget_registration(row, number);
 	from.data = BPF_CORE_READ(epi, event.data);
 	from.events = BPF_CORE_READ(epi, event.events);
 	from.epi = (__u64)epi;

@@ -5,10 +5,8 @@
  */
 #include "tests.h"
 
-#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 
 /* A number that was given out again leads to another description. */
 static void a_number_used_again_begins_anew(void **state)
@@ -296,63 +294,6 @@ static void data_used_again_is_attributed(void **state)
 	close(epfd);
 }
 
-#define HIGH_FD 1500 /* beyond those that are looked at when a process ends */
-
-struct last_holder {
-	int pair[2];
-	uint32_t holds;
-	uint32_t may_end;
-};
-
-static void hold_high_and_end(void *context)
-{
-	struct last_holder *holder = context;
-
-	must(dup2(holder->pair[0], HIGH_FD), "dup2");
-	close(holder->pair[0]);
-	close(holder->pair[1]);
-	raise_to(&holder->holds, 1);
-	await(&holder->may_end, 1);
-}
-
-/* The end of a pipe of which half was read goes unseen, and what it was made of is used again. */
-static void make_pipe_that_ends_unseen(int epfd)
-{
-	struct last_holder *holder = shared_alloc(sizeof(*holder));
-	char half[8];
-	pid_t pid;
-
-	must(pipe2(holder->pair, O_CLOEXEC), "pipe2");
-	put(holder->pair[1], 2 * sizeof(half));
-	watch(epfd, holder->pair[0], EPOLLIN);
-	wait_for(epfd, 1);
-	must(read(holder->pair[0], half, sizeof(half)), "read");
-	pid = start_child(hold_high_and_end, holder);
-	await(&holder->holds, 1);
-	close(holder->pair[0]);
-	close(holder->pair[1]);
-	raise_to(&holder->may_end, 1);
-	wait_child(pid);
-}
-
-static void a_pipe_whose_end_went_unseen_begins_anew(void **state)
-{
-	const struct rlimit room = { HIGH_FD + 1, HIGH_FD + 1 };
-	struct rlimit before;
-	int epfd = new_epoll();
-
-	must(getrlimit(RLIMIT_NOFILE, &before), "getrlimit");
-	if (before.rlim_cur <= HIGH_FD)
-		must(setrlimit(RLIMIT_NOFILE, &room), "setrlimit");
-	begin(*state);
-	for (int i = 0; i < 40; i++)
-		make_pipe_that_ends_unseen(epfd);
-	end(*state);
-	expect_epoll(*state, epfd, { "returns", 40 }, { "deliveries.level", 40 },
-		     { "deliveries.in", 40 }, { "first_reads", 40 });
-	close(epfd);
-}
-
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_number_used_again_begins_anew),
 	cmocka_unit_test(what_dup2_put_in_its_place_begins_anew),
@@ -364,7 +305,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(changed_data_is_attributed),
 	cmocka_unit_test(the_same_data_in_two_instances_is_attributed),
 	cmocka_unit_test(data_used_again_is_attributed),
-	cmocka_unit_test(a_pipe_whose_end_went_unseen_begins_anew),
 };
 
 const struct family attribution_tests = { tests, ARRAY_SIZE(tests) };
