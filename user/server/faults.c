@@ -104,7 +104,7 @@ static const struct row rows[NR_FAULTS] = {
 		"A connection is read from thousands of times while the others wait, and written "
 		"to for as long as its peer takes it.",
 		"--connections 6 --requests 60 --post 1000 --bulk 16000000 --pause 5",
-		{ .read_chunk = 512 },
+		{ .read_chunk = 256 },
 	},
 	[FAULT_PHANTOM_EVENT] = {
 		"phantom-event",
