@@ -204,7 +204,7 @@ void look_for_edge_accept_once(struct search *search)
 /*
  * That it is one and not all: three in four are read so many times sooner than
  * the unlucky, and three in four turns are as much shorter than the longest.
- * nginx under nothing but uploads: 16 and 8; the reference server's fault: 64.
+ * nginx under nothing but uploads: 16 and 8; the reference server's fault: 256.
  */
 #define GREEDY_SPREAD 32
 /* The greedy one may have been closed meanwhile: what is left are reads, for each delivery. */

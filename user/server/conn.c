@@ -27,7 +27,7 @@
 #define TURN_REQUESTS 32
 #define TURN_BYTES    (1 << 20)
 /*
- * greedy-connection: about 10 ms. After them there is more to read, so that it
+ * greedy-connection: about 30 ms. After them there is more to read, so that it
  * is the first in its batch again, and the others in that batch wait.
  */
 #define GREEDY_READS 8192
@@ -160,6 +160,7 @@ static enum verdict read_input(struct conn *conn, struct turn *turn)
 	if (!turn->bytes_left)
 		return YIELD;
 	turn->reads_left--;
+	fault_between_reads(fault_of(conn), turn->reads_left);
 	n = call_read(service->stats, conn->watch.fd, service->scratch,
 		      options_of(conn)->read_chunk);
 	if (n == -EAGAIN)

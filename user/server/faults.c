@@ -27,6 +27,14 @@
 #define EDGE_PAUSE_NS 200000
 /* The same for the threads of one instance, and the bytes of a connection. */
 #define TURN_PAUSE_NS 100000
+/* As if events were work: meanwhile more get ready than fit into the next batch. */
+#define BATCH_PAUSE_NS 200000
+/*
+ * greedy-connection, as if what was read were handled: its peer is not the
+ * slower one, however quick the machine, and a turn lasts.
+ */
+#define REST_READS 32
+#define REST_NS	   50000
 /* As if a name had to be looked up for each connection, by a call that blocks. */
 #define SLOW_ACCEPT_NS 20000000
 
@@ -134,7 +142,8 @@ static const struct row rows[NR_FAULTS] = {
 	},
 	[FAULT_BATCH_SATURATED] = {
 		"batch-saturated",
-		"It takes four events at a time while dozens of connections are ready.",
+		"It takes four events at a time, and so long over them that dozens of "
+		"connections are ready.",
 		"--connections 50 --requests 200 --post 100",
 		{ .max_events = 4 },
 	},
@@ -142,7 +151,7 @@ static const struct row rows[NR_FAULTS] = {
 		"shared-level-epoll",
 		"Four threads wait on one level-triggered instance: several are told of the same "
 		"bytes, and one gets them.",
-		"--connections 10 --requests 100 --post 100",
+		"--connections 10 --requests 100 --post 100 --pause 2",
 		{ .threads = 4 },
 	},
 	[FAULT_LINEAR_SCAN] = {
@@ -251,9 +260,18 @@ void fault_before_accept(enum fault fault)
 		pause_ns(SLOW_ACCEPT_NS);
 }
 
-void fault_before_turn(void)
+void fault_before_turn(enum fault fault)
 {
-	pause_ns(TURN_PAUSE_NS);
+	if (fault == FAULT_SHARED_LEVEL_EPOLL)
+		pause_ns(TURN_PAUSE_NS);
+	else if (fault == FAULT_BATCH_SATURATED)
+		pause_ns(BATCH_PAUSE_NS);
+}
+
+void fault_between_reads(enum fault fault, unsigned int left)
+{
+	if (fault == FAULT_GREEDY_CONNECTION && left % REST_READS == 0)
+		pause_ns(REST_NS);
 }
 
 int fault_limit_fds(int next)

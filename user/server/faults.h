@@ -57,8 +57,11 @@ int fault_accept_budget(enum fault fault, int budget);
 /* What comes between being told of connections and accepting the first. */
 void fault_before_accept(enum fault fault);
 
-/* shared-level-epoll: what comes between being told of events and handling them. */
-void fault_before_turn(void);
+/* What comes between being told of events and handling them. */
+void fault_before_turn(enum fault fault);
+
+/* What comes between two reads of one turn, of which @left are left. */
+void fault_between_reads(enum fault fault, unsigned int left);
 
 /* fd-limit-spin: leaves room for a few descriptors from the number @next on. 0 or -errno. */
 int fault_limit_fds(int next);

@@ -137,6 +137,7 @@ int loop_run(struct loop *loop)
 
 	while (!loop->is_stopping) {
 		n = loop->ops->wait(loop->mux, timeout_ms(loop), &events);
+		fault_before_turn(loop->fault);
 		if (n < 0 && n != -EINTR)
 			return log_err(-n, "wait for events");
 		handle(loop, events, n);
@@ -153,7 +154,7 @@ static void run_locked(struct loop *loop, struct mux *mux, pthread_mutex_t *lock
 		ms = timeout_ms(loop);
 		pthread_mutex_unlock(lock);
 		n = loop->ops->wait(mux, ms, &events);
-		fault_before_turn();
+		fault_before_turn(loop->fault);
 		pthread_mutex_lock(lock);
 		if (n < 0 && n != -EINTR)
 			loop_stop(loop, log_err(-n, "wait for events"));
