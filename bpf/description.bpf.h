@@ -120,6 +120,16 @@ static __always_inline bool is_same_description(struct description *description,
 	       (description->private_data || description->inode == (__u64)READ(file, f_inode));
 }
 
+/*
+ * The same for what is about to be watched, at a price: pipes and sockets that
+ * come to live where others ended have a number of their own (get_next_ino()).
+ */
+static __always_inline bool is_surely_same(struct description *description, struct file *file)
+{
+	return is_same_description(description, file) &&
+	       description->ino == READ(READ(file, f_inode), i_ino);
+}
+
 static __always_inline __u32 *description_hint(__u64 address)
 {
 	return &description_hints[row_hint(address)];
@@ -192,7 +202,7 @@ __weak __u32 description_row(__u64 address)
 	if (known) {
 		row = *known;
 		description = bpf_map_lookup_elem(&descriptions, &row);
-		if (description && !is_same_description(description, file))
+		if (description && !is_surely_same(description, file))
 			describe(description, row, file);
 		return row + 1;
 	}

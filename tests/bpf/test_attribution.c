@@ -5,6 +5,7 @@
  */
 #include "tests.h"
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -110,6 +111,74 @@ static void replace_by_end_of_child(int fd)
 static void what_comes_after_a_child_closed_the_last_begins_anew(void **state)
 {
 	check_replaced(state, replace_by_end_of_child);
+}
+
+#define FAR_FD 1500 /* beyond those that are looked at when a process ends */
+
+struct pipe_ends {
+	int ends[2];
+	uint32_t is_kept;
+};
+
+static void keep_far_away(void *context)
+{
+	struct pipe_ends *pipe = context;
+
+	must(fcntl(pipe->ends[0], F_DUPFD_CLOEXEC, FAR_FD), "fcntl");
+	close(pipe->ends[0]);
+	close(pipe->ends[1]);
+	raise_to(&pipe->is_kept, 1);
+	await(&pipe->is_kept, 2);
+}
+
+static void end_unseen(struct pipe_ends *pipe)
+{
+	pid_t pid = start_child(keep_far_away, pipe);
+
+	await(&pipe->is_kept, 1);
+	close(pipe->ends[0]);
+	close(pipe->ends[1]);
+	raise_to(&pipe->is_kept, 2);
+	wait_child(pid);
+	pipe->is_kept = 0;
+}
+
+static void stay_on_this_cpu(cpu_set_t *before)
+{
+	cpu_set_t this;
+
+	must(sched_getaffinity(0, sizeof(*before), before), "sched_getaffinity");
+	CPU_ZERO(&this);
+	CPU_SET(sched_getcpu(), &this);
+	must(sched_setaffinity(0, sizeof(this), &this), "sched_setaffinity");
+}
+
+/*
+ * Nothing tells that the last reference went. The next pipe has, one CPU allotting
+ * the memory, its addresses, but not what was left unread in it.
+ */
+static void a_pipe_where_one_ended_unseen_begins_anew(void **state)
+{
+	struct pipe_ends *pipe = shared_alloc(sizeof(*pipe));
+	int epfd = new_epoll();
+	cpu_set_t cpus;
+
+	stay_on_this_cpu(&cpus);
+	begin(*state);
+	for (int i = 0; i < 20; i++) {
+		must(pipe2(pipe->ends, O_CLOEXEC | O_NONBLOCK), "pipe2");
+		put(pipe->ends[1], 2);
+		watch(epfd, pipe->ends[0], EPOLLIN);
+		wait_for(epfd, 1);
+		take(pipe->ends[0], 1, 1);
+		end_unseen(pipe);
+	}
+	end(*state);
+	must(sched_setaffinity(0, sizeof(cpus), &cpus), "sched_setaffinity");
+	expect_epoll(*state, epfd, { "returns", 20 }, { "deliveries.level", 20 },
+		     { "deliveries.in", 20 }, { "first_reads", 20 });
+	assert_int_equal(check_fdinfo(*state, getpid(), epfd), 0);
+	close(epfd);
 }
 
 /*
@@ -299,6 +368,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_dup2_put_in_its_place_begins_anew),
 	cmocka_unit_test(what_close_range_made_room_for_begins_anew),
 	cmocka_unit_test(what_comes_after_a_child_closed_the_last_begins_anew),
+	cmocka_unit_test(a_pipe_where_one_ended_unseen_begins_anew),
 	cmocka_unit_test(a_closed_number_with_a_dup_is_a_phantom),
 	cmocka_unit_test(an_inherited_copy_makes_a_phantom),
 	cmocka_unit_test(the_same_data_cannot_be_attributed),
