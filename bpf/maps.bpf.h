@@ -7,7 +7,8 @@
 #define FDSCOPE_MAPS_BPF_H
 
 #include <fdscope/config.h>
-#include <fdscope/counters.h>
+#include <fdscope/epoll_rows.h>
+#include <fdscope/rows.h>
 
 /* Rows of threads; mapped into user space, which reads them without system calls. */
 struct {

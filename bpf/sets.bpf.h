@@ -4,7 +4,7 @@
 #define FDSCOPE_SETS_BPF_H
 
 #include "compat.bpf.h"
-#include <fdscope/counters.h>
+#include <fdscope/epoll_rows.h>
 
 #define SET_WORDS 4 /* words of each set read at a time: programs have 512 bytes of stack in all */
 #define SET_BITS  (SET_WORDS * 64)

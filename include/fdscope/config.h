@@ -4,7 +4,7 @@
 #define FDSCOPE_CONFIG_H
 
 #include <linux/types.h>
-#include "counters.h"
+#include "rows.h"
 
 struct config {
 	__u32 all;	   /* every process is a target */

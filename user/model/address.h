@@ -3,7 +3,8 @@
 #ifndef FDSCOPE_ADDRESS_H
 #define FDSCOPE_ADDRESS_H
 
-#include <fdscope/counters.h>
+#include <fdscope/epoll_rows.h>
+#include <fdscope/rows.h>
 
 /* Where it listens: a.b.c.d:p, [v6]:p, unix:/path, unix:@name, or unknown. NULL: memory is out. */
 char *address_of_listener(const struct listener *listener);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fdscope/counters.h>
+#include <fdscope/rows.h>
 #include "model/snapshot.h"
 #include "model/wakeups_part.h"
 

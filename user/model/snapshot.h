@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fdscope/counters.h>
+#include <fdscope/epoll_rows.h>
+#include <fdscope/rows.h>
 #include "base/pair_map.h"
 
 /* Open descriptors of a process, counted while nothing was opened or closed, or not known so well. */

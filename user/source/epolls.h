@@ -7,7 +7,8 @@
 #ifndef FDSCOPE_EPOLLS_H
 #define FDSCOPE_EPOLLS_H
 
-#include <fdscope/counters.h>
+#include <fdscope/epoll_rows.h>
+#include <fdscope/rows.h>
 #include "model/snapshot.h"
 
 struct epolls;

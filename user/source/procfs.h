@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fdscope/counters.h>
+#include <fdscope/rows.h>
 
 /* A list of ids; the caller frees items. */
 struct id_list {
