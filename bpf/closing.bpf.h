@@ -113,7 +113,7 @@ static __always_inline void close_done(struct thread *thread)
 	__u32 row;
 
 	if (thread->closing_ep)
-		instance_ended(thread->closing_ep);
+		instance_ended(thread->closing_ep, true);
 	thread->closing_ep = 0;
 	if (!description || description->born_ns != thread->description_born_ns)
 		return;

@@ -78,8 +78,20 @@ static __always_inline void nudge(void)
 	bpf_ringbuf_submit(nobody, 0);
 }
 
-/* The instance at @ep is no more. What comes to live there is another one. */
-static __noinline int instance_ended(__u64 ep)
+static __always_inline bool has_holder_ended(struct instance *instance)
+{
+	__u32 tgid = instance->holder_tgid;
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+
+	return !process || (process->start_ns && process->start_ns != instance->holder_start_ns);
+}
+
+/*
+ * The instance at @ep is no more. What comes to live there is another one. Unless
+ * it was seen to be closed it may have ended with its last holder: then what it
+ * watched is read as it stood.
+ */
+static __noinline int instance_ended(__u64 ep, bool was_seen)
 {
 	__u32 *known = bpf_map_lookup_elem(&instances_by_ep, &ep);
 	struct instance *instance;
@@ -94,7 +106,8 @@ static __noinline int instance_ended(__u64 ep)
 	instance = bpf_map_lookup_elem(&instances, &row);
 	if (!instance)
 		return 0; /* for the verifier */
-	instance->is_closed = 1;
+	if (was_seen || !has_holder_ended(instance))
+		instance->is_closed = 1;
 	if (epoch % CLOSES_A_NUDGE == 0)
 		nudge();
 	return 0;
@@ -109,7 +122,7 @@ static __always_inline void instance_born(struct task_struct *task, long epfd)
 
 	if (!ep)
 		return;
-	instance_ended((__u64)ep);
+	instance_ended((__u64)ep, false);
 	row = new_instance((__u64)ep, epfd) - 1;
 	instance = bpf_map_lookup_elem(&instances, &row);
 	if (instance)

@@ -233,10 +233,8 @@ int descriptor_met(struct bpf_iter__task_file *ctx)
 /*
  * Ends that no call showed: a registration whose epitem is gone, a description
  * that no target holds. User space runs both after a walk. What ended with the
- * last holder of its instance stays until user space has read it.
+ * last holder of its instance stays until user space has read it, and closed that.
  */
-__u32 sweeps_unheld;
-
 static __always_inline bool is_swept(struct registration *row)
 {
 	__u32 number = row->instance;
@@ -246,11 +244,7 @@ static __always_inline bool is_swept(struct registration *row)
 		return false; /* for the verifier */
 	if (instance->is_closed)
 		return true;
-	if (instance->walk != walk && !sweeps_unheld)
-		return false;
-	if (!row->epi)
-		return instance->walk != walk;
-	return !is_alive(row, instance->ep);
+	return instance->walk == walk && !is_alive(row, instance->ep);
 }
 
 SEC("iter/bpf_map_elem")

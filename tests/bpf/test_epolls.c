@@ -221,6 +221,27 @@ static void registrations_at_the_end_of_a_process_are_shown(void **state)
 			{ "edge_undrained", 1 });
 }
 
+#define ENDED 16
+
+/* Where memory is free at once (5.10) each instance is likely to stand where the former stood. */
+static void registrations_at_the_end_are_shown_though_another_took_the_place(void **state)
+{
+	struct shared *shared = shared_alloc(sizeof(*shared));
+	pid_t pids[ENDED];
+
+	begin(*state);
+	for (int i = 0; i < ENDED; i++)
+		pids[i] = run_child(use_an_own_instance, shared);
+	end(*state);
+	for (int i = 0; i < ENDED; i++)
+		expect_epoll_of(*state, process_of(*state, pids[i]), shared->epfd, { "returns", 3 },
+				{ "registrations.level", 1 }, { "registrations.edge", 1 },
+				{ "registrations.oneshot", 1 }, { "deliveries.level", 3 },
+				{ "deliveries.edge", 1 }, { "deliveries.oneshot", 1 },
+				{ "deliveries.in", 4 }, { "redelivered", 2 },
+				{ "redelivered_in", 2 }, { "edge_undrained", 1 });
+}
+
 static void wait_again(void *context)
 {
 	struct shared *shared = context;
@@ -266,6 +287,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(threads_that_share_an_instance_add_up),
 	cmocka_unit_test(processes_that_share_an_instance_have_rows_of_their_own),
 	cmocka_unit_test(registrations_at_the_end_of_a_process_are_shown),
+	cmocka_unit_test(registrations_at_the_end_are_shown_though_another_took_the_place),
 	cmocka_unit_test(what_was_counted_before_is_not_counted_again),
 };
 

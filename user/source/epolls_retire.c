@@ -9,12 +9,10 @@
 
 #include "source/iterator.h"
 
-static int sweep(struct epolls *epolls, bool is_unheld_included)
+static int sweep(struct epolls *epolls)
 {
-	int err;
+	int err = iterator_run(epolls->registration_sweep);
 
-	epolls->skel->bss->sweeps_unheld = is_unheld_included;
-	err = iterator_run(epolls->registration_sweep);
 	if (!err)
 		err = iterator_run(epolls->description_sweep);
 	return err;
@@ -65,7 +63,7 @@ static bool is_anything_watched(const struct epolls *epolls)
 int epolls_sweep(struct epolls *epolls)
 {
 	note_closed(epolls);
-	return is_anything_watched(epolls) ? sweep(epolls, false) : 0;
+	return is_anything_watched(epolls) ? sweep(epolls) : 0;
 }
 
 void epolls_settle(struct epolls *epolls)
@@ -202,19 +200,23 @@ static void look_at_rows(const struct epolls *epolls, struct leaving *leaving)
 	}
 }
 
+/* It is read here for the last time; the next sweep takes what it watched. */
 static int archive_instance(struct epolls *epolls, uint32_t row, struct leaving *leaving,
 			    struct snapshot *archive)
 {
+	struct instance *instance = instance_at(epolls, row);
+	struct snapshot_instance *last;
 	int err = epolls_add_instance(archive, instance_number(epolls, row));
 
-	leaving->leaves = !err;
-	if (!err)
-		archive->instances[archive->nr_instances - 1].callbacks =
-			instance_at(epolls, row)->callbacks;
-	if (!err && !instance_at(epolls, row)->is_closed)
-		archive->instances[archive->nr_instances - 1].registrations =
-			leaving->registrations;
-	return err;
+	if (err)
+		return err;
+	last = &archive->instances[archive->nr_instances - 1];
+	last->callbacks = instance->callbacks;
+	if (!instance->is_closed)
+		last->registrations = leaving->registrations;
+	instance->is_closed = 1;
+	leaving->leaves = true;
+	return 0;
 }
 
 static void free_instance(struct epolls *epolls, uint32_t row)
@@ -251,7 +253,7 @@ static int drop_unheld(struct epolls *epolls, struct leaving *leaving,
 		nr++;
 	}
 	if (!err && nr)
-		err = sweep(epolls, true);
+		err = sweep(epolls);
 	for (uint32_t row = 0; row < nr_rows && nr; row++) {
 		if (leaving[row].leaves && !instance_at(epolls, row)->nr_registrations)
 			free_instance(epolls, row);
