@@ -214,9 +214,11 @@ only()
 	run -q -o "$saved" --only puppet -- sh -c "$work/puppet < /dev/null; cat < /dev/null"
 	[ "$(jq -c '[.processes[].comm]' "$saved")" = '["puppet"]' ] || return 1
 	run -q -o "$saved" --only nobody -- true
-	[ "$status" = 0 ] && [ "$(jq -c .processes "$saved")" = '[]' ]
+	[ "$status" = 3 ] && [ "$(jq -c .processes "$saved")" = '[]' ] || return 1
+	run -q --only nobody -- false
+	[ "$status" = 1 ]
 }
-check "--only keeps processes by name" only
+check "--only keeps processes by name, and fails if nobody had it" only
 
 # swarm ARGS... -- PROCESSES THREADS [PACE_MS]
 swarm()

@@ -129,9 +129,9 @@ static void of_a_name_that_nobody_has_the_names_there_are_are_told(void **state)
 	struct printed printed = measure_only("nosuch", names, ARRAY_SIZE(names));
 
 	(void)state;
-	assert_int_equal(printed.code, EXIT_DONE);
+	assert_int_equal(printed.code, EXIT_NO_MEASURE);
 	assert_string_equal(printed.err, "fdscope: --only: no process was named nosuch at its end; "
-					 "there were sh, nginx, wrk\n");
+					 "the names were sh, nginx, wrk\n");
 	assert_non_null(strstr(printed.out, "no process was named nosuch at its end\n"));
 	assert_null(strstr(printed.out, "traced calls"));
 }
@@ -157,7 +157,9 @@ static void without_processes_there_are_no_names_to_tell(void **state)
 	struct printed printed = measure_only("nosuch", NULL, 0);
 
 	(void)state;
-	assert_string_equal(printed.err, "");
+	assert_int_equal(printed.code, EXIT_NO_MEASURE);
+	assert_string_equal(printed.err,
+			    "fdscope: --only: no process was named nosuch at its end\n");
 	assert_non_null(strstr(printed.out, "no process was named nosuch at its end\n"));
 }
 

@@ -61,22 +61,20 @@ static void list_names(const struct profile *profile, char *names, size_t size)
 	}
 }
 
-/* Under which name a process ends is easy to get wrong: one that nobody had is said. */
-static void keep_only(struct profile *profile, const char *name)
-{
-	char names[(MOST_NAMES + 1) * (COMM_LEN + 2)];
-
-	list_names(profile, names, sizeof(names));
-	profile_keep_comm(profile, name);
-	if (!profile->nr_processes && names[0])
-		log_note("--only: no process was named %s at its end; there were %s", name, names);
-}
-
 /* What is told of all profiles at the end. */
 struct verdict {
 	bool is_complete;
+	bool is_met;				       /* --only: a process had the name */
+	char names[(MOST_NAMES + 1) * (COMM_LEN + 2)]; /* that there were instead */
 	char found[64]; /* id of the first finding that --fail-on asks for; empty: none */
 };
+
+static void keep_only(struct verdict *verdict, struct profile *profile, const char *name)
+{
+	list_names(profile, verdict->names, sizeof(verdict->names));
+	profile_keep_comm(profile, name);
+	verdict->is_met |= profile->nr_processes != 0;
+}
 
 static bool is_asked_for(const struct profile_finding *finding, const struct options *options)
 {
@@ -105,6 +103,10 @@ static int code_of(const struct verdict *verdict, const struct options *options)
 		return log_fail(EXIT_NO_MEASURE,
 				"something was lost, and --strict was given (losses in "
 				"the report tell what to raise)");
+	if (options->only && !verdict->is_met)
+		return log_fail(EXIT_NO_MEASURE, "--only: no process was named %s at its end%s%s",
+				options->only, verdict->names[0] ? "; the names were " : "",
+				verdict->names);
 	if (verdict->found[0])
 		return log_fail(EXIT_NO, "found %s, and --fail-on was given", verdict->found);
 	return 0;
@@ -118,7 +120,7 @@ int measure(struct source *source, const struct options *options, struct output 
 
 	while (!code && (n = source_next(source, &profile)) > 0) {
 		if (options->only)
-			keep_only(&profile, options->only);
+			keep_only(&verdict, &profile, options->only);
 		judge(&verdict, &profile, options);
 		code = output_profile(output, &profile);
 		profile_free(&profile);
