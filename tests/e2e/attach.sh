@@ -84,11 +84,17 @@ one()
 	# Its answer can be read before its write returns.
 	until_true is_in "${pids[a]}" "$READ" || return 1
 	stop_tool || return 1
-	# The read of the command began before the tool and ended under it. The next goes on.
+	# The read of the command began before the tool and ended under it: by fentry it is told of,
+	# not counted. The next goes on.
 	printf '%s\n' epoll_wait.calls=7 epoll_wait.ready=7 epoll_wait.immediate=7 epoll_ctl.add=1 \
-		io.read.pipe.calls=1 io.read.pipe.bytes=7 io.write.pipe.calls=1 \
-		io.write.pipe.bytes=5 fds.opened=2 fds.closed=2 fds.unaccounted=0 now.waiting=0 \
-		> "$work/want"
+		io.write.pipe.calls=1 io.write.pipe.bytes=5 fds.opened=2 fds.closed=2 \
+		fds.unaccounted=0 now.waiting=0 > "$work/want"
+	if [ "$(of .backend.syscalls)" = fentry ]; then
+		[ "$(of .unseen.calls_begun_before)" = 1 ] || return 1
+		printf '%s\n' io.read.pipe.calls=0 >> "$work/want"
+	else
+		printf '%s\n' io.read.pipe.calls=1 io.read.pipe.bytes=7 >> "$work/want"
+	fi
 	expected "${pids[a]}" "$work/want" && [ "$(of '.processes | length')" = 1 ] &&
 		[ "$(of '.target.pids')" = "[${pids[a]}]" ]
 }
