@@ -65,10 +65,7 @@ static __always_inline void begin_walk(struct process *process, struct task_stru
 	note_compat(process, task);
 }
 
-/*
- * The iterator leaves out threads that share their leader's table. A leader
- * that has ended has none, so all its threads come: one of them counts.
- */
+/* A leader that has ended has no table, so all its threads come: one of them counts. */
 static __always_inline bool is_counted_before(struct process *process, struct task_struct *task)
 {
 	return !FOLLOW(FOLLOW(task, group_leader), files) &&
@@ -189,37 +186,25 @@ static __always_inline void instance_met(struct file *file, struct process *proc
 	instance->walk = walk;
 }
 
-/* One step of the walk over all open files: counts those of targets by kind. */
-SEC("iter/task_file")
-int descriptor_met(struct bpf_iter__task_file *ctx)
+/*
+ * The file at @address, which a target has open as @fd. No reference is taken, as
+ * the kernel's own iterator over files does: a close meanwhile would then end
+ * nothing, and the target be told of what it has closed. It is read as any memory.
+ */
+__weak int descriptor_met(__u64 address, __u32 tgid, __u32 fd)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
-	struct process *process;
-	__u32 tgid, kind;
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	struct file *file = (struct file *)address;
+	__u32 kind;
 	bool is_lost;
 
-	if (!task || !file || FOLLOW(FOLLOW(task, signal), live.counter) == 0)
-		return 0; /* at an end, or of a process that has ended */
-	tgid = FOLLOW(task, tgid);
-	process = bpf_map_lookup_elem(&processes, &tgid);
-	if (!process && config.all && tgid != config.own_tgid) {
-		struct process birth = { .start_ns =
-						 FOLLOW(FOLLOW(task, group_leader), start_time) };
-
-		process = add_process(tgid, &birth);
-	}
 	if (!process)
-		return 0;
-	if (process->walk != walk)
-		begin_walk(process, task);
-	if (is_counted_before(process, task))
-		return 0;
+		return 0; /* it has ended */
 	kind = file_kind_by_name(file);
 	if (kind < FD_KINDS)
 		process->open[kind]++;
 	if (kind == KIND_EPOLL)
-		instance_met(file, process, tgid, ctx->fd);
+		instance_met(file, process, tgid, fd);
 	if (kind == KIND_SOCKET)
 		process->close_wait += is_left_behind(file);
 	if (kind != KIND_FILE)
@@ -227,6 +212,86 @@ int descriptor_met(struct bpf_iter__task_file *ctx)
 	listener_of(file, tgid, process->start_ns, &is_lost);
 	if (is_lost && walk == 1)
 		count_loss(LOSS_LISTENERS); /* later ones were counted when they began to listen */
+	return 0;
+}
+
+#define WORD_BITS 64 /* of the kernel's bitmap of open descriptors */
+
+/* Those from @first on that have their bits in one word, of the table at @address. */
+__weak int some_descriptors_met(__u64 address, __u32 tgid, __u32 first)
+{
+	struct fdtable *fdt = (struct fdtable *)address;
+	struct file **files = BPF_CORE_READ(fdt, fd);
+	__u64 open = (__u64)read_pointer(BPF_CORE_READ(fdt, open_fds) + first / WORD_BITS);
+
+	for (__u32 i = 0; i < WORD_BITS && open; i++, open >>= 1) {
+		__u64 file = open & 1 ? (__u64)read_pointer(files + first + i) : 0;
+
+		if (file)
+			descriptor_met(file, tgid, first + i);
+	}
+	return 0;
+}
+
+/*
+ * One run of the program is not interrupted, so it looks at no more than
+ * 16384 numbers of a table, from walk_from on. User space starts it again as
+ * long as there are tables that go on, from walk_next.
+ */
+#define WORDS_A_RUN 256
+
+__u32 walk_from, walk_next;
+
+static __always_inline void table_met(struct task_struct *task, __u32 tgid)
+{
+	struct fdtable *fdt = BPF_CORE_READ(task, files, fdt);
+	__u32 max_fds = BPF_CORE_READ(fdt, max_fds), next = walk_from;
+
+	for (__u32 i = 0; i < WORDS_A_RUN && next < max_fds; i++, next += WORD_BITS)
+		some_descriptors_met((__u64)fdt, tgid, next);
+	if (next < max_fds)
+		walk_next = next;
+}
+
+/* Threads mostly share their leader's table. */
+static __always_inline bool has_own_table(struct task_struct *task)
+{
+	struct files_struct *files = FOLLOW(task, files);
+
+	return files && (FOLLOW(task, pid) == FOLLOW(task, tgid) ||
+			 files != FOLLOW(FOLLOW(task, group_leader), files));
+}
+
+/* With --all whoever is no thread of the kernel's becomes a target when it is met. */
+static __always_inline struct process *target_met(struct task_struct *task, __u32 tgid)
+{
+	struct process *process = bpf_map_lookup_elem(&processes, &tgid);
+	struct process birth = {};
+
+	if (process || !config.all || tgid == config.own_tgid || !FOLLOW(task, mm))
+		return process;
+	birth.start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
+	return add_process(tgid, &birth);
+}
+
+/* One step of the walk: a task, and what is open in its table. */
+SEC("iter/task")
+int task_met(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct process *process;
+	__u32 tgid;
+
+	if (!task || !has_own_table(task) || FOLLOW(FOLLOW(task, signal), live.counter) == 0)
+		return 0; /* at an end, or of a process that has ended */
+	tgid = FOLLOW(task, tgid);
+	process = target_met(task, tgid);
+	if (!process || (process->walk != walk && walk_from))
+		return 0; /* it came after the walk had begun */
+	if (process->walk != walk)
+		begin_walk(process, task);
+	if (!is_counted_before(process, task))
+		table_met(task, tgid);
 	return 0;
 }
 

@@ -373,7 +373,7 @@ struct linux_binprm {
 	const char *filename;
 };
 
-/* kernel/bpf: iterator over the open files of all tasks */
+/* kernel/bpf: iterators over all tasks and over the elements of a map */
 struct seq_file {
 	void *private;
 };
@@ -382,11 +382,9 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 };
 
-struct bpf_iter__task_file {
+struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
-	u32 fd;
-	struct file *file;
 };
 
 struct bpf_map {

@@ -13,6 +13,7 @@
 
 #include <pthread.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include "model/derive.h"
 
@@ -195,6 +196,47 @@ static void threads_that_end_meanwhile_are_in_each_snapshot_once(void **state)
 	close(turning->epfd);
 }
 
+#define WALKS 3000
+
+struct closing {
+	uint32_t started, stop, told;
+};
+
+/* What is closed is gone: the next wait is told of nothing. */
+static void close_and_wait(void *context)
+{
+	struct closing *closing = context;
+	struct epoll_event event;
+	int epfd = epoll_create1(0);
+
+	while (!__atomic_load_n(&closing->stop, __ATOMIC_RELAXED)) {
+		int fd = eventfd(1, 0);
+
+		event = (struct epoll_event){ .events = EPOLLIN };
+		require(!epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
+		close(fd);
+		closing->told += syscall(SYS_epoll_wait, epfd, &event, 1, 0) != 0;
+		raise_to(&closing->started, 1);
+	}
+}
+
+/* Whoever holds a reference to a file delays its end, which programs rely on. */
+static void a_walk_holds_nothing_open(void **state)
+{
+	struct closing *closing = shared_alloc(sizeof(*closing));
+	pid_t pid;
+
+	begin(*state);
+	pid = start_child(close_and_wait, closing);
+	await(&closing->started, 1);
+	for (int i = 0; i < WALKS; i++)
+		assert_int_equal(probes_walk_descriptors(tracer_probes(*state)), 0);
+	raise_to(&closing->stop, 1);
+	wait_child(pid);
+	end(*state);
+	assert_int_equal(closing->told, 0);
+}
+
 static void poll_and_read_times(int epfd, int fd, int times)
 {
 	for (int i = 0; i < times; i++) {
@@ -231,6 +273,7 @@ static void what_is_called_after_the_end_is_not_counted(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_snapshot_of_a_running_thread_is_consistent),
 	cmocka_unit_test(threads_that_end_meanwhile_are_in_each_snapshot_once),
+	cmocka_unit_test(a_walk_holds_nothing_open),
 	cmocka_unit_test(what_is_called_after_the_end_is_not_counted),
 };
 

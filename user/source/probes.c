@@ -311,10 +311,16 @@ unsigned probes_wakeups(const struct probes *probes)
 
 int probes_walk_descriptors(struct probes *probes)
 {
+	struct fdscope_bpf__bss *bss = probes->skel->bss;
 	int err;
 
-	probes->skel->bss->walk++;
-	err = iterator_run(probes->skel->links.descriptor_met);
+	bss->walk++;
+	bss->walk_next = 0;
+	do {
+		bss->walk_from = bss->walk_next;
+		bss->walk_next = 0;
+		err = iterator_run(probes->skel->links.task_met);
+	} while (!err && bss->walk_next);
 	return err ? log_err(-err, "walk over the open descriptors") : 0;
 }
 
