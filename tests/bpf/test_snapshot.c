@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 
 #include "model/derive.h"
 
@@ -196,6 +197,52 @@ static void threads_that_end_meanwhile_are_in_each_snapshot_once(void **state)
 	close(turning->epfd);
 }
 
+#define NEWCOMERS 40
+#define POLLS	  500
+
+static void poll_for_a_while(void *context)
+{
+	struct turning *turning = context;
+	struct epoll_event event;
+
+	for (int i = 0; i < POLLS; i++)
+		require(!syscall(SYS_epoll_wait, turning->epfd, &event, 1, 0), "wait");
+}
+
+/* What a thread did and what it did on its instances are of one moment. */
+static void check_returns(const struct snapshot *snapshot, uint32_t tgid)
+{
+	uint64_t returns = 0;
+	struct counters sum;
+
+	for (size_t i = 0; i < snapshot->nr_uses; i++)
+		returns += snapshot->uses[i].tgid == tgid ? snapshot->uses[i].counters.returns : 0;
+	sum_rows(snapshot, tgid, &sum);
+	assert_int_equal(returns, wait_calls(&sum.waits[WAIT_EPOLL]));
+}
+
+/* They can come after the rows of threads were read and before those of instances. */
+static void threads_that_come_meanwhile_are_whole_or_absent(void **state)
+{
+	struct turning *turning = shared_alloc(sizeof(*turning));
+	struct snapshot snapshot = {};
+
+	turning->epfd = must(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+	begin(*state);
+	for (int i = 0; i < NEWCOMERS; i++) {
+		pid_t pid = start_child(poll_for_a_while, turning);
+
+		while (!waitpid(pid, NULL, WNOHANG)) {
+			assert_int_equal(probes_read(tracer_probes(*state), &snapshot), 0);
+			if (!snapshot.is_torn)
+				check_returns(&snapshot, pid);
+		}
+	}
+	end(*state);
+	snapshot_free(&snapshot);
+	close(turning->epfd);
+}
+
 #define WALKS 3000
 
 struct closing {
@@ -273,6 +320,7 @@ static void what_is_called_after_the_end_is_not_counted(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(every_snapshot_of_a_running_thread_is_consistent),
 	cmocka_unit_test(threads_that_end_meanwhile_are_in_each_snapshot_once),
+	cmocka_unit_test(threads_that_come_meanwhile_are_whole_or_absent),
 	cmocka_unit_test(a_walk_holds_nothing_open),
 	cmocka_unit_test(what_is_called_after_the_end_is_not_counted),
 };

@@ -205,16 +205,16 @@ int epolls_keep_copied(struct epolls *epolls, struct snapshot *out)
 	return err;
 }
 
-/* Those of ended threads. */
-static int read_other_uses(const struct epolls *epolls, struct snapshot *out)
+/* Those of live threads are read with them, or not at all: such a thread came since then. */
+static int read_ended_uses(const struct epolls *epolls, struct snapshot *out)
 {
 	int err = 0;
 
 	for (uint32_t row = 0; row < epolls->uses.nr_rows && !err; row++) {
 		const struct epoll_use *use = use_at(epolls, row);
+		uint32_t state = __atomic_load_n(&use->state, __ATOMIC_ACQUIRE);
 
-		if (!epolls->is_read[row] &&
-		    __atomic_load_n(&use->state, __ATOMIC_ACQUIRE) != USE_FREE)
+		if (!epolls->is_read[row] && state != USE_FREE && state != USE_LIVE)
 			err = epolls_read_use(epolls, out, use);
 	}
 	return err;
@@ -227,6 +227,6 @@ int epolls_read(struct epolls *epolls, struct snapshot *out)
 	if (!err)
 		err = read_registrations(epolls, out);
 	if (!err)
-		err = read_other_uses(epolls, out);
+		err = read_ended_uses(epolls, out);
 	return err;
 }
