@@ -225,6 +225,17 @@ static int add_mode(void *context, const char *word)
 	return 0;
 }
 
+/* The ids are too many for --help. */
+static error_t refuse_finding(struct argp_state *state, const char *word)
+{
+	struct parse *parse = state->input;
+
+	parse->code = log_fail(EXIT_USAGE,
+			       "%s: --fail-on: there is no finding '%s' (fdscope(8), FINDINGS)",
+			       parse->command->name, word);
+	return EINVAL;
+}
+
 static int add_fail_on(void *context, const char *word)
 {
 	struct argp_state *state = context;
@@ -238,7 +249,7 @@ static int add_fail_on(void *context, const char *word)
 	else if (kind)
 		options->fail_on_kinds |= 1ULL << (kind - finding_kinds);
 	else
-		return refuse(state, "--fail-on: there is no finding '%s'", word);
+		return refuse_finding(state, word);
 	return 0;
 }
 

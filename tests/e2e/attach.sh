@@ -396,12 +396,38 @@ killed()
 		[ "$(process "${pids[e]}" .epoll_wait.interrupted)" = 1 ]
 }
 
+# The terminal is one of script(1), which types what comes through the pipe. It echoes ^C.
+at_a_terminal()
+{
+	local keys terminal
+
+	mkfifo "$work/keys"
+	# shellcheck disable=SC1083 # bash takes the descriptor's name from the braces
+	exec {keys}<> "$work/keys"
+	script -q -f -e -c "$fdscope attach -p ${pids[a]}" "$work/screen" < "$work/keys" > /dev/null &
+	terminal=$!
+	end_later "$terminal"
+	until_true grep -qs '^tracing' "$work/screen" || return 1
+	printf '\003' >&"$keys"
+	wait "$terminal"
+	status=$?
+	exec {keys}>&-
+	tr -d '\r' < "$work/screen" > "$work/out"
+	[ "$status" = 0 ] && grep -qxF '^C' "$work/out" && grep -q '^[0-9-]* .* nothing lost$' "$work/out" &&
+		[ "$(sed '1d;$d' "$work/out" | wc -L)" -le 80 ]
+}
+
 check "-d: stops by itself" by_itself
 check "interval and count: so many reports" intervals
 check "--json with an interval: an object a line, and every call in one of them" interval_json
 check "-o with an interval: the same in the file" interval_file
 check "Ctrl-C: the report, and exit 0" interrupted INT
 check "SIGTERM: the same" interrupted TERM
+if script --version 2> /dev/null | grep -q util-linux; then
+	check "Ctrl-C at a terminal: the report begins a line of its own" at_a_terminal
+else
+	note "skipped: Ctrl-C at a terminal (script of util-linux is not there)"
+fi
 check "-q -o: a file with the usual mode, and no word" saved
 check "-o: a file and the report" saved_and_shown
 check "a target ends: the others go on" one_ends

@@ -36,11 +36,23 @@ may_refuse()
 	[[ ,${FDSCOPE_MUST_RUN:-}, != *,wakeups,* ]]
 }
 
+names_lockdown()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	! unshare --mount sh -c 'mount -t tmpfs fdscope-e2e "$0" &&
+		echo "none [integrity] confidentiality" > "$0/lockdown" && exec "$@"' \
+		/sys/kernel/security "$fdscope" run -q --wakeups -- true 2> "$work/err" &&
+		grep -q 'traced: it is locked down; ' "$work/err"
+}
+
 "$fdscope" check --json > "$work/ability"
 if [ "$(of .backend.wakeups "$work/ability")" = none ]; then
 	told --wakeups
 	equal "refused, it ends with 3" 3 $?
-	check "and says what to do" grep -q 'wakeups: .*(without it all else is measured)' "$work/err"
+	check "and says what to do" grep -q 'wakeups: .*fdscope check.*(without it all else is measured)' "$work/err"
+	if unshare --mount mount -t tmpfs fdscope-e2e /sys/kernel/security 2> /dev/null; then
+		check "and that it is lockdown, where the kernel says so" names_lockdown
+	fi
 	check "and saves no profile" test ! -e "$work/out"
 	check "and it is no kernel that is known to let one look" may_refuse
 	finish

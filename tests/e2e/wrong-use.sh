@@ -58,6 +58,7 @@ wrong 2 "interval '1e99'" attach -p $self 1e99
 wrong 2 "count '0'" attach -p $self 1 0
 wrong 2 "'-1' is no number" attach -p $self 1 -1
 wrong 2 "count 'x'" attach -p $self 1 x
+wrong 2 "no finding 'nonsense' (fdscope(8), FINDINGS)" attach -p $self --fail-on nonsense
 wrong 2 "one word too many" attach -p $self 1 1 1
 wrong 2 "duration '0'" attach -p $self -d 0
 wrong 2 "duration '-1'" attach -p $self -d -1
@@ -91,9 +92,12 @@ wait "$gone"
 wrong 2 "attach to $gone: no such process" attach -p $gone
 wrong 2 "no such process" attach -p 1,$gone
 wrong 2 "no process has that name" attach --comm no-such-name
-wrong 2 "cgroup" attach --cgroup "$work"
-wrong 2 "cgroup" attach --cgroup "$work/missing"
-wrong 2 "cgroup" attach --cgroup /proc/self/status
+wrong 2 "cgroup $work: no directory of cgroup2" attach --cgroup "$work"
+wrong 2 "cgroup $work/missing: No such file" attach --cgroup "$work/missing"
+wrong 2 "cgroup /proc/self/status: no directory of cgroup2" attach --cgroup /proc/self/status
+mkdir "$work/v1"
+: > "$work/v1/cgroup.procs" # as one of cgroup v1 has it
+wrong 2 "no directory of cgroup2" attach --cgroup "$work/v1" -d 1
 
 # The kernel gives a free port; when the server is gone nobody listens there.
 if free_port; then
@@ -133,6 +137,59 @@ sleeper_thread()
 	[ $? = 2 ] && grep -q "is a thread of" "$work/err"
 }
 check "the id of a thread: it says whose" sleeper_thread
+
+# ---- where it runs -------------------------------------------------------------------------------
+
+# says CODE WORDS COMMAND...: the last line on stderr matches WORDS and is the only one.
+says()
+{
+	local want=$1 words=$2
+
+	shift 2
+	"$@" > "$work/out" 2> "$work/err" < /dev/null
+	[ $? = "$want" ] && [ "$(wc -l < "$work/err")" = 1 ] &&
+		grep -q "^fdscope: $words" "$work/err"
+}
+
+# hidden DIR ARGS...: the tool where something else is mounted at DIR.
+hidden()
+{
+	# shellcheck disable=SC2016 # for the other shell
+	unshare --mount sh -c 'mount -t tmpfs fdscope-e2e "$1" && shift && exec "$@"' \
+		sh "$1" "$fdscope" "${@:2}"
+}
+
+check_tells()
+{
+	hidden "$1" check > "$work/out" 2> "$work/err"
+	[ $? = 3 ] && grep -q "$2" "$work/out" && ! grep -q "No such process" "$work/out" "$work/err"
+}
+
+if unshare --mount mount -t tmpfs fdscope-e2e "$files" 2> /dev/null; then
+	check "without /proc: attach says so" \
+		says 3 "/proc is not mounted" hidden /proc attach -p 1 -d 1
+	check "and check" check_tells /proc "^  pids .*NO: /proc is not mounted"
+	if hidden /sys/kernel/btf check > /dev/null 2>&1; then
+		note "skipped: no BTF (there is another copy of it)"
+	else
+		check "without BTF: attach says so, and no errno" \
+			says 3 "load.*/vmlinux is missing (.*)$" hidden /sys/kernel/btf attach -p $self -d 1
+		check "and check" check_tells /sys/kernel/btf "^  calls .*NO: .*there is no BTF$"
+	fi
+else
+	note "skipped: without /proc, without BTF (nothing can be mounted)"
+fi
+
+own_pids=(unshare --pid --fork --mount-proc)
+if "${own_pids[@]}" true 2> /dev/null; then
+	for command in "attach -a -d 1" "run -- true" "compare --repeats 1"; do
+		# shellcheck disable=SC2086 # words
+		check "in a pid namespace of its own: ${command%% *} says so" \
+			says 3 "this is a pid namespace of its own" "${own_pids[@]}" "$fdscope" $command
+	done
+else
+	note "skipped: a pid namespace (none can be made)"
+fi
 
 # ---- output --------------------------------------------------------------------------------------
 
@@ -191,8 +248,17 @@ as_nobody()
 		grep -q 'root' "$work/err"
 }
 check "not root: attach is 3 and says what is needed" as_nobody attach -p $self
+check "not root: --wakeups needs it, too" as_nobody attach -p $self --wakeups
 check "not root: run is 3" as_nobody run -- touch "$work/has-run"
 check "and the command did not run" [ ! -e "$work/has-run" ]
+
+checks_as_nobody()
+{
+	"${not_root[@]}" "$work/fdscope" check > "$work/out" 2> "$work/err"
+	[ $? = 3 ] && grep -q "^  calls .*NO: the probes do not attach" "$work/out" &&
+		! grep -qE "^  (watched|wakeups|io_uring|32-bit|backend) " "$work/out"
+}
+check "not root: check tells nothing of what it could not try" checks_as_nobody
 
 # ---- profiles ------------------------------------------------------------------------------------
 

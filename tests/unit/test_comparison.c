@@ -277,6 +277,24 @@ static void deliveries_stand_under_epoll_only(void **state)
 	comparison_free(&comparison);
 }
 
+static void one_repetition_tells_no_spread(void **state)
+{
+	static const double rate[] = { 30 }, rates[] = { 20, 30, 40 };
+	struct comparison comparison;
+	char *text;
+
+	(void)state;
+	begin_comparison(&comparison, one_mode, 1);
+	add_times(&comparison, false, rate, 1);
+	add_times(&comparison, true, rates, 3);
+	text = comparison_text(&comparison);
+	assert_row(text, "\n  requests a second", "30.0");
+	assert_row(text, "\n    spread, +-", "-");
+	assert_row(strstr(text, "while traced"), "\n    spread, +-", "33 %");
+	free(text);
+	comparison_free(&comparison);
+}
+
 static void what_is_special_about_the_requests_is_said_at_the_top(void **state)
 {
 	struct comparison_load special = sample_load;
@@ -546,6 +564,7 @@ int main(void)
 		cmocka_unit_test(modes_that_do_the_same_have_no_gap),
 		cmocka_unit_test(deliveries_stand_under_epoll_only),
 		cmocka_unit_test(what_epoll_watches_is_left_out_where_it_is_not_known),
+		cmocka_unit_test(one_repetition_tells_no_spread),
 		cmocka_unit_test(what_is_special_about_the_requests_is_said_at_the_top),
 		cmocka_unit_test(a_loss_is_said_at_the_top),
 		cmocka_unit_test(all_modes_with_large_numbers_fit_80_columns),

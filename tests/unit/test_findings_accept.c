@@ -323,7 +323,9 @@ static void a_dropped_connection_is_a_full_queue(void **state)
 	assert_string_equal(finding->subject_local, "127.0.0.1:80");
 	assert_rests_on(finding, "accept.listeners.drops", 3);
 	assert_rests_on(finding, "accept.listeners.queue_limit", 511);
-	assert_non_null(strstr(finding->message, "dropped 3 connections at 127.0.0.1:80"));
+	assert_string_equal(finding->message,
+			    "The kernel dropped 3 connections at 127.0.0.1:80, because the accept "
+			    "queue, whose limit is 511, was full.");
 	profile_free(&profile);
 }
 

@@ -229,6 +229,8 @@ static void small_batches_with_more_behind_are_saturated(void **state)
 	assert_rests_on(finding, "epoll_wait.wakeups", 2000);
 	assert_rests_on(finding, "epoll_wait.immediate", 1900);
 	assert_rests_on(finding, "epoll_wait.capacity", 8000);
+	assert_non_null(strstr(finding->message,
+			       "1,900 of 2,000 wakeups returned as many events as fit (4), "));
 	profile_free(&profile);
 }
 

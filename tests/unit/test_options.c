@@ -306,7 +306,7 @@ static void wrong_use_is_refused_in_one_sentence(void **state)
 		{ "attach -a --fail-on", "'--fail-on' needs a value" },
 		{ "attach -a --fail-on ''", "no finding ''" },
 		{ "attach -a --fail-on herd,", "no finding ''" },
-		{ "attach -a --fail-on herd,hird", "no finding 'hird'" },
+		{ "attach -a --fail-on herd,hird", "no finding 'hird' (fdscope(8), FINDINGS)" },
 		{ "report --fail-on Problem x", "no finding 'Problem'" },
 		{ "report --fds x", "'--fds' is no option" },
 		{ "report --wakeups x", "'--wakeups' is no option" },

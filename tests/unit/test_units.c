@@ -16,6 +16,18 @@ static void counts_are_grouped_in_threes(void **state)
 	assert_string_equal(format_count(text, UINT64_MAX), "18,446,744,073,709,551,615");
 }
 
+static void a_noun_stands_with_its_count(void **state)
+{
+	char counted[COUNTED_LEN];
+
+	(void)state;
+	assert_string_equal(format_counted(counted, 0, "wakeup"), "0 wakeups");
+	assert_string_equal(format_counted(counted, 1, "wakeup"), "1 wakeup");
+	assert_string_equal(format_counted(counted, 2, "wakeup"), "2 wakeups");
+	assert_string_equal(format_counted(counted, UINT64_MAX, "connection"),
+			    "18,446,744,073,709,551,615 connections");
+}
+
 static void ratios_have_three_digits_that_mean_something(void **state)
 {
 	(void)state;
@@ -93,6 +105,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_are_grouped_in_threes),
+		cmocka_unit_test(a_noun_stands_with_its_count),
 		cmocka_unit_test(ratios_have_three_digits_that_mean_something),
 		cmocka_unit_test(sizes_change_their_unit_before_they_reach_1024),
 		cmocka_unit_test(times_change_their_unit_before_they_reach_1000),

@@ -23,6 +23,15 @@ char *format_count(char text[UNITS_LEN], uint64_t count)
 	return text;
 }
 
+char *format_counted(char text[COUNTED_LEN], uint64_t count, const char *noun)
+{
+	char number[UNITS_LEN];
+
+	snprintf(text, COUNTED_LEN, "%s %s%s", format_count(number, count), noun,
+		 count == 1 ? "" : "s");
+	return text;
+}
+
 /* Three digits that mean something, more only above 1000. */
 static int decimals_of(double value)
 {

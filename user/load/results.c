@@ -12,22 +12,23 @@
 
 static const struct error_row {
 	const char *name;
-	const char *meaning;
+	const char *subject; /* one of them */
+	const char *meaning; /* of one or of many */
 } error_rows[NR_ERRORS] = {
-	[ERROR_REFUSED] = { "refused", "connections refused" },
-	[ERROR_CONNECT] = { "connect", "connections that failed otherwise" },
-	[ERROR_RESET] = { "reset", "connections reset by the server" },
-	[ERROR_SHORT] = { "short", "responses that ended before their last byte" },
-	[ERROR_CLOSED] = { "closed", "connections closed before their last request" },
-	[ERROR_MALFORMED] = { "malformed", "responses that are not HTTP/1.1" },
-	[ERROR_STATUS] = { "status", "responses with a status other than 200" },
-	[ERROR_LENGTH] = { "length", "responses with a body of the wrong length" },
-	[ERROR_CONTENT] = { "content", "responses with the wrong content" },
-	[ERROR_EARLY] = { "early", "responses before the whole request was sent" },
-	[ERROR_EXTRA] = { "extra", "connections with bytes that nobody asked for" },
-	[ERROR_IDLE] = { "idle", "idle connections that did not stay open and silent" },
-	[ERROR_TIMEOUT] = { "timeout", "connections without progress" },
-	[ERROR_IO] = { "io", "connections on which a system call failed" },
+	[ERROR_REFUSED] = { "refused", "connection", "refused" },
+	[ERROR_CONNECT] = { "connect", "connection", "that failed otherwise" },
+	[ERROR_RESET] = { "reset", "connection", "reset by the server" },
+	[ERROR_SHORT] = { "short", "response", "that ended before the last byte" },
+	[ERROR_CLOSED] = { "closed", "connection", "closed before the last request" },
+	[ERROR_MALFORMED] = { "malformed", "response", "not of HTTP/1.1" },
+	[ERROR_STATUS] = { "status", "response", "with a status other than 200" },
+	[ERROR_LENGTH] = { "length", "response", "with a body of the wrong length" },
+	[ERROR_CONTENT] = { "content", "response", "with the wrong content" },
+	[ERROR_EARLY] = { "early", "response", "before the whole request was sent" },
+	[ERROR_EXTRA] = { "extra", "connection", "with bytes that nobody asked for" },
+	[ERROR_IDLE] = { "idle", "idle connection", "that did not stay open and silent" },
+	[ERROR_TIMEOUT] = { "timeout", "connection", "without progress" },
+	[ERROR_IO] = { "io", "connection", "on which a system call failed" },
 };
 
 void results_error(struct results *res, enum error_kind kind, const char *format, ...)
@@ -68,6 +69,12 @@ static void print_latency(const struct latency *lat)
 	       lat->max_ns / 1e3);
 }
 
+static void print_error(const struct error_row *row, uint64_t count)
+{
+	printf("errors       %-9s %llu %s%s %s\n", row->name, (unsigned long long)count,
+	       row->subject, count == 1 ? "" : "s", row->meaning);
+}
+
 static void print_text(const struct results *res, const struct options *opts)
 {
 	uint64_t asked = (opts->connections - opts->has_bulk) * opts->requests + opts->has_bulk;
@@ -86,8 +93,7 @@ static void print_text(const struct results *res, const struct options *opts)
 		puts("errors       none");
 	for (i = 0; i < NR_ERRORS; i++)
 		if (res->errors[i])
-			printf("errors       %-9s %llu %s\n", error_rows[i].name,
-			       (unsigned long long)res->errors[i], error_rows[i].meaning);
+			print_error(&error_rows[i], res->errors[i]);
 }
 
 static json_t *json_latency(const struct latency *lat)

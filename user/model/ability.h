@@ -12,13 +12,15 @@ struct ability {
 	char arch[65];
 	bool is_root;
 	bool has_btf;		   /* /sys/kernel/btf/vmlinux can be read */
-	bool in_initial_namespace; /* our pids are the kernel's */
+	bool has_proc;		   /* /proc is mounted */
+	bool in_initial_namespace; /* our pids are the kernel's; false without /proc */
 	int system_calls;	   /* 0, or the errno of loading and attaching the probes */
 	int trampolines;	   /* 0, or the errno of attaching one */
 	enum backend backend;	   /* that `attach` chooses */
-	bool sees_registrations;   /* struct eventpoll tells how many */
-	bool sees_io_uring;	   /* its requests are counted as unseen */
-	unsigned wakeups;	   /* enum wakeups_part: inside the kernel, if asked for */
+	/* What follows is tried only where system_calls is 0. */
+	bool sees_registrations; /* struct eventpoll tells how many */
+	bool sees_io_uring;	 /* its requests are counted as unseen */
+	unsigned wakeups;	 /* enum wakeups_part: inside the kernel, if asked for */
 };
 
 /* True if `attach` would measure anything. */

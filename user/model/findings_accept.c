@@ -237,7 +237,7 @@ static void find_herd(struct search *search, const struct contest *contest)
 {
 	double least = are_processes(contest) ? HERD_OF_PROCESSES : HERD_OF_THREADS;
 	uint64_t vain = herd_in_vain(contest);
-	char wakeups[UNITS_LEN], accepted[UNITS_LEN], each[UNITS_LEN];
+	char wakeups[COUNTED_LEN], accepted[COUNTED_LEN], each[UNITS_LEN];
 
 	if (!contest->told || vain < HERD_LEAST || vain < least * contest->accepted ||
 	    is_one_instance(contest) || !finding_begin(search, contest->busiest, contest->local))
@@ -251,9 +251,9 @@ static void find_herd(struct search *search, const struct contest *contest)
 	finding_rests_on(search, contest->nr_told, "processes");
 	finding_says(search,
 		     "New connections at %s wake several waiters and one of them gets each: %s "
-		     "wakeups found nothing for %s connections, %s for each.",
-		     contest->local, format_count(wakeups, vain),
-		     format_count(accepted, contest->accepted),
+		     "found nothing for %s, %s for each.",
+		     contest->local, format_counted(wakeups, vain, "wakeup"),
+		     format_counted(accepted, contest->accepted, "connection"),
 		     format_ratio(each, contest->accepted ? (double)vain / contest->accepted
 							  : (double)vain));
 	finding_advises(search, "Register the listener with EPOLLEXCLUSIVE, or give each waiter "
@@ -314,7 +314,7 @@ void look_for_accept_imbalance(struct search *search)
  */
 static void find_full_queue(struct search *search, const struct contest *contest)
 {
-	char drops[UNITS_LEN], limit[UNITS_LEN];
+	char drops[COUNTED_LEN], limit[UNITS_LEN];
 
 	if (!contest->drops || (contest->accepted && contest->deepest < contest->limit / 2) ||
 	    !finding_begin(search, contest->busiest, contest->local))
@@ -322,11 +322,12 @@ static void find_full_queue(struct search *search, const struct contest *contest
 	finding_rests_on(search, contest->drops, "accept.listeners.drops");
 	finding_rests_on(search, contest->limit, "accept.listeners.queue_limit");
 	finding_rests_on(search, contest->accepted, "accept.accepted");
-	finding_says(search,
-		     "The kernel dropped %s connection%s at %s, because the accept queue, which "
-		     "holds %s, was full.",
-		     format_count(drops, contest->drops), contest->drops == 1 ? "" : "s",
-		     contest->local, format_count(limit, contest->limit));
+	finding_says(
+		search,
+		"The kernel dropped %s at %s, because the accept queue, whose limit is %s, was "
+		"full.",
+		format_counted(drops, contest->drops, "connection"), contest->local,
+		format_count(limit, contest->limit));
 	finding_advises(search, "Accept sooner and all there is, or raise the backlog of listen() "
 				"and net.core.somaxconn.");
 }

@@ -164,7 +164,7 @@ static void find_accept_once(struct search *search, const struct profile_process
 	const struct profile_listener *listener = most_told(process);
 	const char *local = listener ? listener->local : NULL;
 	uint64_t accepted = process->counters.accept.accepted, told = 0, left = 0;
-	char times[UNITS_LEN], edges[UNITS_LEN], taken[UNITS_LEN];
+	char times[COUNTED_LEN], edges[COUNTED_LEN], taken[COUNTED_LEN];
 
 	for (size_t i = 0; i < process->nr_epolls; i++)
 		left += process->epolls[i].counters.edge_accept_left;
@@ -177,10 +177,11 @@ static void find_accept_once(struct search *search, const struct profile_process
 	finding_rests_on(search, told, "accept.listeners.delivered");
 	finding_rests_on(search, accepted, "accept.accepted");
 	finding_says(search,
-		     "The edge-triggered listener%s%s was told of %s times and %s connections were "
-		     "accepted; %s times more were left in its queue, of which no edge will tell.",
-		     local ? " " : "", local ? local : "", format_count(edges, told),
-		     format_count(taken, accepted), format_count(times, left));
+		     "The edge-triggered listener%s%s was told of %s and gave %s; it was left with "
+		     "others in its queue %s, and no edge will tell of them.",
+		     local ? " " : "", local ? local : "", format_counted(edges, told, "time"),
+		     format_counted(taken, accepted, "connection"),
+		     format_counted(times, left, "time"));
 	finding_advises(search, "Accept until EAGAIN before waiting again, or register the "
 				"listener level-triggered.");
 }

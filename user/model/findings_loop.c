@@ -200,7 +200,7 @@ static void find_saturated(struct search *search, const struct profile_process *
 	double room = mean(wait->capacity, wait_calls(wait) - wait->failed);
 	uint64_t turn_ns =
 		hist_quantile((const uint64_t *)wait->busy_ns_hist, HIST_NS_BUCKETS, 500);
-	char full[UNITS_LEN], all[UNITS_LEN], events[UNITS_LEN], turn[UNITS_LEN];
+	char full[UNITS_LEN], all[COUNTED_LEN], events[UNITS_LEN], turn[UNITS_LEN];
 
 	if (wait->saturated < BATCH_LEAST || wait->saturated < BATCH_SATURATED * wakeups ||
 	    wait->immediate < BATCH_IMMEDIATE * wakeups ||
@@ -213,10 +213,12 @@ static void find_saturated(struct search *search, const struct profile_process *
 	finding_rests_on(search, wait->capacity, "epoll_wait.capacity");
 	finding_rests_on(search, turn_ns, "epoll_wait.busy_ns_hist.p50");
 	finding_says(search,
-		     "%s of %s wakeups returned as many events as fit (%s), so that others had to "
+		     "%s of %s returned as many events as fit (%s), so that others had to "
 		     "wait for another turn of up to %s.",
-		     format_count(full, wait->saturated), format_count(all, wakeups),
-		     format_ratio(events, room), format_ns(turn, turn_ns));
+		     format_count(full, wait->saturated), format_counted(all, wakeups, "wakeup"),
+		     room == (uint64_t)room ? format_count(events, room)
+					    : format_ratio(events, room),
+		     format_ns(turn, turn_ns));
 	finding_advises(search, "Raise maxevents of epoll_wait; if turns are long, do less in "
 				"each or spread the connections over more threads.");
 }

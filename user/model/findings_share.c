@@ -77,7 +77,7 @@ static uint64_t taken_by_others(const struct sharing *sharing)
 static void find_sharing(struct search *search, const struct sharing *sharing)
 {
 	uint64_t taken = taken_by_others(sharing), in_vain = switches_in_vain(sharing->waits);
-	char events[UNITS_LEN], lost[UNITS_LEN], vain[UNITS_LEN];
+	char events[UNITS_LEN], lost[UNITS_LEN], vain[COUNTED_LEN];
 
 	if (sharing->users < 2 || sharing->level < SHARED_LEAST || taken + in_vain < SHARED_LEAST ||
 	    taken + in_vain < SHARED_VAIN * sharing->level ||
@@ -94,11 +94,11 @@ static void find_sharing(struct search *search, const struct sharing *sharing)
 	finding_rests_on_switches(search, sharing->waits);
 	finding_says(search,
 		     "%llu threads wait on one level-triggered epoll instance (fd %llu): of %s "
-		     "events %s came although another thread had them, and %s wakeups found "
-		     "nothing left.",
+		     "events %s came although another thread had them, and %s found nothing "
+		     "left.",
 		     (unsigned long long)sharing->users, (unsigned long long)sharing->epoll->epfd,
 		     format_count(events, sharing->level), format_count(lost, taken),
-		     format_count(vain, in_vain));
+		     format_counted(vain, in_vain, "wakeup"));
 	finding_advises(search, "Register with EPOLLONESHOT or EPOLLET, or give each thread an "
 				"instance of its own.");
 }

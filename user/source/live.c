@@ -106,12 +106,21 @@ static void set_timer(struct live *live)
 	timerfd_settime(live->timer_fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
+/* The terminal has shown the ^C of whoever pressed it: what follows begins a line of its own. */
+static void end_line_of_terminal(void)
+{
+	if (isatty(STDERR_FILENO))
+		fputc('\n', stderr);
+}
+
 /* A command in the terminal gets Ctrl-C itself; it decides when it ends, and we report then. */
 static void take_signals(struct live *live)
 {
 	struct signalfd_siginfo info;
 
 	while (read(live->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGINT)
+			end_line_of_terminal();
 		if (info.ssi_signo == SIGCHLD) {
 			if (live->child.pid && child_reap(&live->child))
 				live->is_over = true;
@@ -381,9 +390,7 @@ static int go_live(struct live *live)
 		return code;
 	probes_each_process(live->probes, drop_gone, live);
 	if (has_fixed_targets(live->watch) && !probes_has_targets(live->probes))
-		return log_fail(EXIT_NO_MEASURE,
-				"attach: every target ended before the probes were "
-				"live");
+		return log_fail(EXIT_NO_MEASURE, "every target ended before the probes were live");
 	return observer_snapshot(live->observer, &live->first, false) ? EXIT_NO_MEASURE : 0;
 }
 
@@ -435,21 +442,31 @@ static int start(struct live *live)
 	return code;
 }
 
+/* The kernel counts by the host's ids; /proc has to tell the same ones. */
+static int look_at_ids(void)
+{
+	if (!procfs_is_mounted())
+		return log_fail(EXIT_NO_MEASURE,
+				"/proc is not mounted: targets are looked for there");
+	if (!procfs_in_initial_pid_namespace())
+		return log_fail(EXIT_NO_MEASURE,
+				"this is a pid namespace of its own, and the kernel counts by the "
+				"host's ids (run it on the host)");
+	return 0;
+}
+
 int source_open_live(struct source **out, const struct watch *watch)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	int code;
 
 	if (!live)
-		return log_fail(EXIT_NO_MEASURE, "attach: out of memory");
+		return log_fail(EXIT_NO_MEASURE, "out of memory");
 	live->base.ops = &live_ops;
 	live->watch = watch;
 	live->epoll_fd = live->signal_fd = live->timer_fd = -1;
-	if (!procfs_in_initial_pid_namespace())
-		code = log_fail(EXIT_NO_MEASURE,
-				"attach: this is a pid namespace of its own, and the "
-				"kernel counts by the host's ids (run it on the host)");
-	else
+	code = look_at_ids();
+	if (!code)
 		code = start(live);
 	if (code) {
 		live_close(&live->base);

@@ -20,6 +20,7 @@
 #include "source/epolls.h"
 #include "source/iterator.h"
 #include "source/keeper.h"
+#include "source/trampoline.h"
 #include "source/wakeups.h"
 
 static int print_nothing(enum libbpf_print_level level, const char *format, va_list args)
@@ -64,9 +65,9 @@ static int log_load_error(int err)
 		return log_err(
 			-err, "load the BPF programs (needs CAP_BPF and CAP_PERFMON; run as root)");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
-		return log_err(-err,
-			       "load the BPF programs: /sys/kernel/btf/vmlinux is missing (needs a "
-			       "kernel with CONFIG_DEBUG_INFO_BTF)");
+		return log_fail(err,
+				"load the BPF programs: /sys/kernel/btf/vmlinux is missing (needs "
+				"a kernel with CONFIG_DEBUG_INFO_BTF)");
 	if (err == -ENOMEM || err == -E2BIG)
 		return log_err(-err, "load the BPF programs (lower --max-threads?)");
 	return log_err(-err, "load the BPF programs (fdscope check tells what this kernel allows)");
@@ -121,6 +122,21 @@ static void fill_config(struct fdscope_bpf *skel, const struct probe_options *op
 	*(struct config *)&skel->rodata->config = config;
 }
 
+/* Asked for by name and not to be had: why, as far as the kernel tells. */
+static int log_wakeups_error(int err)
+{
+	const char *reason = strerror(-err), *hint = "";
+
+	if (err == -EPERM && geteuid())
+		hint = " (needs CAP_BPF and CAP_PERFMON; run as root)";
+	else if (err == -EPERM && trampoline_is_locked_down())
+		reason = "it is locked down";
+	return log_fail(err,
+			"--wakeups: this kernel does not let its functions be traced: %s%s; "
+			"fdscope check tells what can be had (without it all else is measured)",
+			reason, hint);
+}
+
 /* Opens the programs and says which are to be loaded. 0 or -errno, logged. */
 static int choose_programs(struct probes *probes, const struct probe_options *options,
 			   enum backend backend)
@@ -138,8 +154,7 @@ static int choose_programs(struct probes *probes, const struct probe_options *op
 				     "what works)");
 	err = wakeups_open(&probes->wakeups, probes->skel, options->wakeups);
 	if (err)
-		return log_err(-err, "--wakeups: trace the kernel's functions (without it all else "
-				     "is measured)");
+		return log_wakeups_error(err);
 	err = set_sizes(probes->skel, &options->limits);
 	return err ? log_load_error(err) : 0;
 }

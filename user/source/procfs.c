@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <fdscope/calls.h>
@@ -357,6 +359,13 @@ struct inside procfs_count_inside(uint32_t tgid, const struct id_list *but)
 	snprintf(path, sizeof(path), "/proc/%u/task", tgid);
 	each_number(path, look_at_task, &count);
 	return count.inside;
+}
+
+bool procfs_is_mounted(void)
+{
+	struct statfs fs;
+
+	return !statfs("/proc", &fs) && fs.f_type == PROC_SUPER_MAGIC;
 }
 
 /* include/linux/proc_ns.h: PROC_PID_INIT_INO */

@@ -50,6 +50,8 @@ struct inside {
 /* Where threads of @tgid are, those in @but left out: proc(5) /proc/PID/syscall. */
 struct inside procfs_count_inside(uint32_t tgid, const struct id_list *but);
 
+bool procfs_is_mounted(void);
+
 /* True if our ids are those of the initial pid namespace, the kernel's own. */
 bool procfs_in_initial_pid_namespace(void);
 

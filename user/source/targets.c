@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "source/targets.h"
 
+#include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 
 #include "base/err.h"
 
@@ -65,14 +68,26 @@ static int find_by_comm(const struct watch *watch, struct id_list *out)
 	return 0;
 }
 
+/* Also one of cgroup v1 lists its members, but the kernel's programs do not know it. */
 static int find_by_cgroup(const struct watch *watch, struct id_list *out)
 {
-	int err = watch->cgroup ? procfs_by_cgroup(watch->cgroup, out) : 0;
+	const char *path = watch->cgroup;
+	struct statfs fs;
+	int err;
 
+	if (!path)
+		return 0;
+	err = statfs(path, &fs) ? -errno : 0;
+	if (!err && fs.f_type != CGROUP2_SUPER_MAGIC)
+		return log_fail(EXIT_USAGE,
+				"--cgroup %s: no directory of cgroup2 (findmnt -t cgroup2 tells "
+				"where they are)",
+				path);
+	if (!err)
+		err = procfs_by_cgroup(path, out);
 	if (!err)
 		return 0;
-	log_err(-err, "attach to cgroup %s (give the path of a directory of cgroup2)",
-		watch->cgroup);
+	log_err(-err, "--cgroup %s", path);
 	return EXIT_USAGE;
 }
 

@@ -2,6 +2,8 @@
 #include "source/trampoline.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -49,4 +51,17 @@ int trampoline_try_argument(uint32_t function)
 		return program;
 	close(program);
 	return 0;
+}
+
+bool trampoline_is_locked_down(void)
+{
+	char line[128] = "";
+	FILE *file = fopen("/sys/kernel/security/lockdown", "re");
+
+	if (!file)
+		return false;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	fclose(file);
+	return strstr(line, "[integrity]") || strstr(line, "[confidentiality]");
 }

@@ -3,6 +3,7 @@
 #ifndef FDSCOPE_TRAMPOLINE_H
 #define FDSCOPE_TRAMPOLINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -18,5 +19,8 @@ int trampoline_try(uint32_t function);
  * where the kernel has no types for it (5.10: struct pt_regs is but declared).
  */
 int trampoline_try_argument(uint32_t function);
+
+/* Does the kernel say that it is locked down? False, too, where it does not tell (securityfs). */
+bool trampoline_is_locked_down(void);
 
 #endif

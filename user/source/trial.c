@@ -44,8 +44,8 @@ void trial_run(struct ability *out)
 	snprintf(out->arch, sizeof(out->arch), "%s", uts.machine);
 	out->is_root = geteuid() == 0;
 	out->has_btf = !access("/sys/kernel/btf/vmlinux", R_OK);
+	out->has_proc = procfs_is_mounted();
 	out->in_initial_namespace = procfs_in_initial_pid_namespace();
-	out->sees_registrations = out->has_btf && trial_counts_registrations();
 	out->trampolines = -doors_try_fentry();
 	err = probes_open(&probes, &options);
 	if (!err)
@@ -54,6 +54,7 @@ void trial_run(struct ability *out)
 	out->backend = out->trampolines && !err ? probes_backend(probes) : BACKEND_FENTRY;
 	out->sees_io_uring = !err && probes_see_io_uring(probes);
 	probes_close(probes);
+	out->sees_registrations = !err && trial_counts_registrations();
 	if (!err)
 		out->wakeups = wakeups_try(&err);
 }

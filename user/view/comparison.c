@@ -237,8 +237,9 @@ static void put_time(struct table *table, size_t at, enum measure measure,
 			struct spread spread = comparison_spread(mode, measure, is_traced);
 
 			put(table, at + 2 * is_traced, i + 1, row->unit, spread.median);
-			put(table, at + 2 * is_traced + 1, i + 1, CELL_SHARE,
-			    spread_share(&spread));
+			if (mode->nr[is_traced] > 1) /* one alone tells no spread */
+				put(table, at + 2 * is_traced + 1, i + 1, CELL_SHARE,
+				    spread_share(&spread));
 		}
 		if (comparison_change(mode, measure, &change))
 			put(table, at + 4, i + 1, CELL_CHANGE, change);
@@ -296,16 +297,17 @@ static void add_requests(struct sheet *sheet, const struct comparison_load *load
 static void add_head(struct sheet *sheet, const struct comparison *comparison)
 {
 	const struct comparison_load *load = &comparison->load;
-	char right[128], connections[UNITS_LEN], requests[UNITS_LEN], size[UNITS_LEN],
-		idle[UNITS_LEN];
+	char right[128], connections[COUNTED_LEN], requests[COUNTED_LEN], size[UNITS_LEN],
+		idle[UNITS_LEN], repeats[COUNTED_LEN];
 
 	snprintf(right, sizeof(right), "Linux %s", comparison->kernel);
-	sheet_title(sheet, right, "%s connections x %s requests of %s",
-		    format_count(connections, load->connections),
-		    format_count(requests, load->requests), format_bytes(size, load->size_bytes));
+	sheet_title(sheet, right, "%s x %s of %s",
+		    format_counted(connections, load->connections, "connection"),
+		    format_counted(requests, load->requests, "request"),
+		    format_bytes(size, load->size_bytes));
 	sheet_title(sheet, is_complete(comparison) ? "nothing lost" : "INCOMPLETE",
-		    "%s idle, %u repetition%s, each traced and untraced",
-		    format_count(idle, load->idle), load->repeats, load->repeats == 1 ? "" : "s");
+		    "%s idle, %s, each traced and untraced", format_count(idle, load->idle),
+		    format_counted(repeats, load->repeats, "repetition"));
 	add_requests(sheet, load);
 	for (size_t i = 0; i < comparison->nr_modes; i++) {
 		if (!comparison->modes[i].is_complete)

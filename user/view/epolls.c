@@ -18,7 +18,7 @@ static void say_triggers(struct words *words, const struct profile_epoll *epoll)
 	const struct trigger_counters *watched = &epoll->registrations;
 	const struct trigger_counters *told = &epoll->counters.deliveries.by;
 	struct words subsets = {};
-	char count[UNITS_LEN];
+	char count[COUNTED_LEN];
 
 	say_count(words, watched->level, "level", "level");
 	say_count(words, watched->edge, "edge", "edge");
@@ -28,8 +28,7 @@ static void say_triggers(struct words *words, const struct profile_epoll *epoll)
 	say_count(&subsets, watched->exclusive, "exclusive", "exclusive");
 	if (subsets.len)
 		say(words, " (%s)", subsets.text);
-	say(words, "; %s event%s", format_count(count, told->level + told->edge),
-	    told->level + told->edge == 1 ? "" : "s");
+	say(words, "; %s", format_counted(count, told->level + told->edge, "event"));
 	if (told->level && told->edge)
 		say(words, " (%s level)", format_count(count, told->level));
 }
@@ -70,11 +69,11 @@ static void add_callbacks(struct sheet *sheet, const struct callback_counters *c
 	const __u64 *outcomes = callbacks->outcomes;
 	uint64_t calls = callback_calls(callbacks);
 	struct words words = {}, outcome = {};
-	char count[UNITS_LEN];
+	char count[COUNTED_LEN];
 
 	if (!calls)
 		return;
-	say(&words, "%s callback%s: ", format_count(count, calls), calls == 1 ? "" : "s");
+	say(&words, "%s: ", format_counted(count, calls, "callback"));
 	say_count(&outcome, outcomes[CALLBACK_QUEUED], "queued", "queued");
 	say_count(&outcome, outcomes[CALLBACK_COALESCED], "coalesced", "coalesced");
 	say_count(&outcome, outcomes[CALLBACK_FILTERED], "filtered", "filtered");
@@ -170,13 +169,12 @@ static void say_bytes(struct words *words, uint64_t bytes, const char *what)
 static void add_descriptor(struct sheet *sheet, const struct profile_process *process,
 			   const struct profile_descriptor *row, const struct layout *layout)
 {
-	char label[32], count[UNITS_LEN], ns[UNITS_LEN];
+	char label[32], count[COUNTED_LEN], ns[UNITS_LEN];
 	struct words words = {};
 
 	snprintf(label, sizeof(label), "fd %llu", (unsigned long long)row->fd);
-	say(&words, "%-*.120s %-*s %s event%s", layout->name, row->name, layout->trigger,
-	    trigger_name(row), format_count(count, row->deliveries),
-	    row->deliveries == 1 ? "" : "s");
+	say(&words, "%-*.120s %-*s %s", layout->name, row->name, layout->trigger, trigger_name(row),
+	    format_counted(count, row->deliveries, "event"));
 	say_instance(&words, process, row->instance);
 	say_bytes(&words, row->read_bytes, "read");
 	say_bytes(&words, row->write_bytes, "written");

@@ -46,7 +46,7 @@ static bool is_at_least(const struct profile_process *process)
 static void add_now(struct sheet *sheet, const struct profile_process *process)
 {
 	const struct profile_now *now = &process->now;
-	char ns[UNITS_LEN];
+	char ns[UNITS_LEN], threads[COUNTED_LEN];
 
 	if (now->longest_busy_ns >= STUCK_NS && !process->has_exited)
 		sheet_line(sheet, "NOW",
@@ -54,8 +54,8 @@ static void add_now(struct sheet *sheet, const struct profile_process *process)
 			   "blocked in another call",
 			   format_ns(ns, now->longest_busy_ns));
 	if (now->waiting)
-		sheet_line(sheet, "now", "%llu thread%s waiting, the longest for %s%s",
-			   (unsigned long long)now->waiting, now->waiting == 1 ? "" : "s",
+		sheet_line(sheet, "now", "%s waiting, the longest for %s%s",
+			   format_counted(threads, now->waiting, "thread"),
 			   format_ns(ns, now->longest_wait_ns),
 			   is_at_least(process) ? " or more" : "");
 }
@@ -64,10 +64,10 @@ static void add_returns(struct sheet *sheet, const char *name, const struct wait
 			uint64_t duration_ns)
 {
 	uint64_t wakeups = wait_wakeups(wait);
-	char count[UNITS_LEN], rate[UNITS_LEN], ready[UNITS_LEN], room[UNITS_LEN];
+	char count[COUNTED_LEN], rate[UNITS_LEN], ready[UNITS_LEN], room[UNITS_LEN];
 	struct words words = {};
 
-	say(&words, "%s wakeups (%s/s)", format_count(count, wakeups),
+	say(&words, "%s (%s/s)", format_counted(count, wakeups, "wakeup"),
 	    format_ratio(rate, per_second(wakeups, duration_ns)));
 	if (wakeups)
 		say(&words, " with %s ready each", format_ratio(ready, mean(wait->ready, wakeups)));
@@ -119,19 +119,18 @@ static void add_busy_times(struct sheet *sheet, const struct wait_counters *wait
 /* Zero where the kernel was not watched, as where it did nothing: then nothing is said. */
 static void add_woken(struct sheet *sheet, const struct wait_counters *wait)
 {
-	char callbacks[UNITS_LEN], woken[UNITS_LEN], futile[UNITS_LEN];
+	char callbacks[COUNTED_LEN], woken[COUNTED_LEN], futile[COUNTED_LEN];
 	struct words words = {};
 
 	if (!wait->callbacks && !wait->woken && !wait->futile)
 		return;
-	say(&words, "%s time%s", format_count(woken, wait->woken), wait->woken == 1 ? "" : "s");
+	say(&words, "%s", format_counted(woken, wait->woken, "time"));
 	if (wait->callbacks)
-		say(&words, " by %s callback%s", format_count(callbacks, wait->callbacks),
-		    wait->callbacks == 1 ? "" : "s");
+		say(&words, " by %s", format_counted(callbacks, wait->callbacks, "callback"));
 	say_count(&words, wait->filtered, "filtered", "filtered");
 	if (wait->futile)
-		say(&words, "; found nothing and slept on %s time%s",
-		    format_count(futile, wait->futile), wait->futile == 1 ? "" : "s");
+		say(&words, "; found nothing and slept on %s",
+		    format_counted(futile, wait->futile, "time"));
 	sheet_line(sheet, " woken", "%s", words.text);
 }
 
@@ -227,11 +226,10 @@ static void add_accept(struct sheet *sheet, const struct profile_process *proces
 static void add_io(struct sheet *sheet, const char *label, enum fd_kind kind,
 		   const struct io_counters *io)
 {
-	char calls[UNITS_LEN], bytes[UNITS_LEN], each[UNITS_LEN];
+	char calls[COUNTED_LEN], bytes[UNITS_LEN], each[UNITS_LEN];
 	struct words words = {};
 
-	say(&words, "%-6s %s call%s", kind_names[kind], format_count(calls, io_calls(io)),
-	    io_calls(io) == 1 ? "" : "s");
+	say(&words, "%-6s %s", kind_names[kind], format_counted(calls, io_calls(io), "call"));
 	if (io->bytes)
 		say(&words, ", %s, %s each", format_bytes(bytes, io->bytes),
 		    format_bytes(each, mean(io->bytes, io->moved)));
