@@ -86,7 +86,7 @@ $(STATIC):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -static $^ -pthread $(shell pkg-config --static --libs $(PKGS)) -lm -s -o $@
 
-static: $(STATIC)	## the programs as files that need no library, in .build/static/
+static: $(STATIC)	## programs that need no library, in .build/static/
 
 # ---- tests --------------------------------------------------------------------------------------
 
@@ -125,7 +125,7 @@ $(UNIT_TESTS): %: %.o
 	$(Q)$(CC) $(ALL_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS) -pthread -lcmocka \
 		$(shell pkg-config --libs jansson) -lm -o $@
 
-test: lint unit golden	## lint, unit and golden tests: no root, the one to run all day
+test: lint unit golden	## lint, unit and golden: no root, to run all day
 
 unit: $(UNIT_TESTS)	## unit tests
 	$(Q)tests/unit/run $^
@@ -136,10 +136,10 @@ golden: $(B)/fdscope	## saved profiles against the bytes they render to
 golden-update: $(B)/fdscope	## accept what golden finds as what is expected
 	$(Q)tests/golden/run --update $<
 
-lint: $(B)/fdscope.skel.h	## format, layers, shellcheck, licence lines, stack of the BPF programs
+lint: $(B)/fdscope.skel.h	## format, layers, scripts, licences, stack of BPF
 	$(Q)FDSCOPE_BUILD=$(B) tests/lint/run
 
-asan:			## unit tests under the address and undefined-behaviour sanitizers
+asan:			## unit tests under the sanitizers
 	$(Q)$(MAKE) --no-print-directory SAN=address,undefined unit
 
 coverage:		## which lines the unit tests reach
@@ -153,10 +153,10 @@ $(B)/tests/bpf/run: $(BPF_TEST_OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $^ -pthread -lutil -lcmocka $(LIBS) -o $@
 
-test-bpf: $(B)/tests/bpf/run	## each program loads and counts exactly (root; 77: skipped)
+test-bpf: $(B)/tests/bpf/run	## each probe loads and counts exactly (root)
 	$(Q)$<
 
-test-e2e: all		## the tool, the server and the client as a user runs them (root for most)
+test-e2e: all		## the programs as a user runs them (root)
 	$(Q)FDSCOPE_BUILD=$(B) tests/run
 
 # The flags are those of tests/e2e/lib.sh.
@@ -170,7 +170,7 @@ KERNEL  ?= 6.12
 KERNELS := 5.10 6.1 6.12 sid
 
 # LAYERS="bpf known": what to run there, instead of tests/vm/run's choice.
-test-vm: static $(B)/tests/bpf/run $(WORKLOADS)	## bpf and e2e tests in an emulated machine, KERNEL=5.10|6.1|6.12|sid|arm64-6.12
+test-vm: static $(B)/tests/bpf/run $(WORKLOADS)	## bpf and e2e in QEMU: KERNEL=5.10|6.1|6.12|sid|arm64-*
 	$(Q)FDSCOPE_BUILD=$(B) tests/vm/run $(KERNEL) $(LAYERS)
 
 # As many at a time as there are processors, of which an emulator takes one.
@@ -210,11 +210,11 @@ $(B)/static/bench/empty: tests/bench/empty.c $(B)/bench/empty.skel.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -I$(B)/bench -static $(DEP) $< $(shell pkg-config --static --libs libbpf) -s -o $@
 
-bench: all $(B)/bench/turn	## what tracing costs, beside bpftrace, perf and strace (root)
+bench: all $(B)/bench/turn	## its cost beside bpftrace, perf and strace (root)
 	$(Q)FDSCOPE_BUILD=$(B) tests/bench/run
 
 # ARGS=--json, --check or --record.
-bench-instructions: $(B)/static/fdscope $(B)/static/bench/turn $(B)/static/bench/empty	## what tracing costs in instructions, in an emulated machine
+bench-instructions: $(B)/static/fdscope $(B)/static/bench/turn $(B)/static/bench/empty	## its cost in instructions, in an emulator
 	$(Q)FDSCOPE_BUILD=$(B) tests/bench/instructions $(ARGS)
 
 # ---- tools --------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ DEB_PACKAGES = clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev libjansson-de
 	       qemu-system-x86 busybox-static cpio \
 	       $(if $(SYSROOT),gcc-aarch64-linux-gnu qemu-system-arm)
 
-deps:			## install what building and testing need (Debian; the only target that installs)
+deps:			## install what all of this needs (Debian)
 	@missing=; \
 	for package in $(DEB_PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}\n' $$package 2> /dev/null | \
@@ -240,7 +240,7 @@ deps:			## install what building and testing need (Debian; the only target that 
 	apt-get -q update && apt-get -q -y install --no-install-recommends $$missing
 
 # A make of its own: what is built may need what deps has just installed.
-demo: deps		## compare select, poll and epoll on the bundled server (root, half a minute)
+demo: deps		## compare select, poll and epoll (root, 30 s)
 	$(Q)$(MAKE) --no-print-directory all
 	$(B)/fdscope compare
 

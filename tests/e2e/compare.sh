@@ -76,6 +76,7 @@ runs_all_modes()
 }
 
 check "all modes run" runs_all_modes
+check "the manual explains the keys" tests/golden/keys COMPARE < "$work/all"
 equal "the modes are those that were asked for" "$MODES" "$(of '[.modes[].mode] | join(",")' "$work/all")"
 equal "nothing was lost" true "$(of .complete "$work/all")"
 for name in ${MODES//,/ }; do

@@ -403,6 +403,7 @@ stray
 END
 	"$server" --help | tail -n 12 | grep -q '^EXAMPLES'
 	check "--help ends with examples" [ "$?" = 0 ]
+	check "-h is --help" cmp -s <("$server" -h) <("$server" --help)
 	test_list_faults
 	"$server" --root "$work/missing" > /dev/null 2> "$work/stderr"
 	check "a missing root is said" grep -q missing "$work/stderr"

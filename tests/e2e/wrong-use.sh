@@ -6,10 +6,10 @@
 
 cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh
-limit_time 60 "$@"
+limit_time 90 "$@"
 PATH=$PATH:/usr/sbin:/sbin
-need jq setpriv
-need_built "$fdscope" "$server"
+need jq setpriv ss
+need_built "$fdscope" "$server" "$load"
 need_bpf
 
 files=$work/files # nothing may stay here
@@ -259,6 +259,48 @@ checks_as_nobody()
 		! grep -qE "^  (watched|wakeups|io_uring|32-bit|backend) " "$work/out"
 }
 check "not root: check tells nothing of what it could not try" checks_as_nobody
+
+# ---- not root, with capabilities -----------------------------------------------------------------
+
+# capable CAPABILITIES ARGS...: nobody has these, and attaches to a server of root's at work.
+capable()
+{
+	local caps=$1
+
+	shift
+	setpriv --reuid=65534 --regid=65534 --clear-groups "--inh-caps=$caps" "--ambient-caps=$caps" \
+		"$work/fdscope" attach --json -d 0.5 "$@" > "$work/out" 2> "$work/err"
+}
+
+# is_marked KEYS: nothing was lost, and these keys of the server are inexact.
+is_marked()
+{
+	[ "$(of '[.complete, .processes[0].epolls[0].returns > 0,
+		(.processes[0].inexact // {} | keys)]')" = "[true,true,$1]" ]
+}
+
+is_connected()
+{
+	[ -n "$(ss -Htn state established "sport = :$port")" ]
+}
+
+# One loop is at work; the other has been waiting since before.
+are_told_apart()
+{
+	capable +bpf,+perfmon -p "$server_pid" &&
+		is_marked '["epolls","now.waiting"]' &&
+		capable +bpf,+perfmon,+sys_ptrace,+dac_read_search --port "$port" &&
+		is_marked '["now.longest_wait_ns"]'
+}
+
+start_server --threads 2
+"$load" --port "$port" --requests 1000000000 > /dev/null 2>&1 &
+loading=$!
+end_later "$loading"
+until_true is_connected
+check "capabilities that are missing mark what they hide, and are no loss" are_told_apart
+kill "$loading"
+stop_server
 
 # ---- profiles ------------------------------------------------------------------------------------
 

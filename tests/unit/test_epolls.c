@@ -259,6 +259,18 @@ static void events_that_were_not_looked_at_mark_their_process_alone(void **state
 	assert_int_equal(f->profile.losses[LOSS_EVENTS], 3);
 }
 
+static void registrations_that_were_not_compared_mark_epolls_and_are_no_loss(void **state)
+{
+	struct fixture *f = *state;
+
+	add_instance(&f->last, 3);
+	add_use(&f->last, 3, TGID, 1);
+	assert_false(is_inexact(compare_of(f, TGID), "epolls"));
+	f->last.snapshot.fdinfo_denied = true;
+	assert_true(is_inexact(compare_of(f, TGID), "epolls"));
+	assert_true(profile_is_complete(&f->profile));
+}
+
 /* ---- memory ---- */
 
 static void any_allocation_may_fail(void **state)
@@ -297,6 +309,7 @@ int main(void)
 		TEST(a_stuck_loop_is_shown_although_it_returned_from_nothing),
 		TEST(rows_that_were_missing_mark_what_needs_them),
 		TEST(events_that_were_not_looked_at_mark_their_process_alone),
+		TEST(registrations_that_were_not_compared_mark_epolls_and_are_no_loss),
 		TEST(any_allocation_may_fail),
 	};
 

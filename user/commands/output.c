@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A file is written beside its place, without a name where the file system can,
+ * and put there in the end: a profile that is half written is nowhere to be seen.
+ * What is in it is left to user/view.
+ */
 #include "commands/output.h"
 
 #include <errno.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Puts the two command lines together, starts and ends the programs, and reads
+ * the clocks around the load. Which modes are run, how often and in which order
+ * is left to compare.c; what came out, to model/comparison.c.
+ */
 #include "commands/stand.h"
 
 #include <assert.h>

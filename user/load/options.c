@@ -60,6 +60,7 @@ static const struct argp_option option_list[] = {
 	{ "port", KEY_PORT, "N", 0, "The server's port (needed)", 0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "Give up after so long without progress (30)", 0 },
 	{ "json", KEY_JSON, NULL, 0, "Print one JSON object instead of text", 0 },
+	{ .key = 'h', .flags = OPTION_HIDDEN }, /* as -? */
 	{ 0 },
 };
 
@@ -175,6 +176,9 @@ static error_t parse_one(int key, char *arg, struct argp_state *state)
 	struct options *opts = state->input;
 
 	switch (key) {
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* ends the program */
+		break;
 	case KEY_CONNECTIONS:
 		opts->connections =
 			number(state, "connections", arg, (struct limits){ 1, 1000000 });

@@ -149,7 +149,7 @@ static int look_at_now(struct profile_process *process, const struct snapshot_pr
 	if (seen->waiting_denied &&
 	    profile_mark_inexact(process, "now.waiting",
 				 "threads that wait since before the probes were live could not "
-				 "be looked at (needs CAP_SYS_PTRACE)"))
+				 "be looked at (needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)"))
 		return -ENOMEM;
 	if (!seen->waiting_unseen)
 		return 0;

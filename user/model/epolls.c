@@ -343,6 +343,21 @@ static int mark_losses(struct profile *profile)
 	return err;
 }
 
+/* The tables stand by themselves, but nobody has said that they are whole. */
+static int mark_denied(struct profile *profile)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < profile->nr_processes && !err; i++) {
+		if (profile->processes[i].nr_epolls)
+			err = profile_mark_inexact(
+				&profile->processes[i], "epolls",
+				"registrations could not be compared with /proc/PID/fdinfo "
+				"(needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)");
+	}
+	return err;
+}
+
 int epolls_compare(struct profile *profile, const struct snapshot *first,
 		   const struct snapshot *last, size_t nr_shown)
 {
@@ -362,5 +377,7 @@ int epolls_compare(struct profile *profile, const struct snapshot *first,
 		err = descriptors_compare(profile, first, last, nr_shown);
 	if (!err)
 		err = number_instances(profile);
-	return err ? err : mark_losses(profile);
+	if (!err)
+		err = mark_losses(profile);
+	return err || !last->fdinfo_denied ? err : mark_denied(profile);
 }

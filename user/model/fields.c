@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The tables of keys, one a group, with what derives a value that is not stored;
+ * then what walks over counters as plain words: add, subtract, is all of it 0.
+ * The sums and shares themselves are made in derive.c.
+ */
 #include "model/fields.h"
 
 #include <string.h>

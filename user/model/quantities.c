@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One small function for each thing that compare can divide by the requests. None
+ * of them knows a mode; ratios and what stands out are left to comparison.c.
+ */
 #include "model/quantities.h"
 
 #include <stddef.h>

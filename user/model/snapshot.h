@@ -91,7 +91,8 @@ struct snapshot {
 	struct pair_map by_use; /* instance and tgid, start_ns to the index in uses */
 	struct snapshot_registration *registrations;
 	size_t nr_registrations;
-	bool is_torn; /* threads kept ending, or accepting, while it was taken */
+	bool fdinfo_denied; /* of some instances: what they watch could not be compared */
+	bool is_torn;	    /* threads kept ending, or accepting, while it was taken */
 	uint64_t losses[LOSSES];
 	uint64_t unseen[UNSEENS];
 };

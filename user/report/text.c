@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Where lines break, how wide columns are, how numbers are rounded. Knows titles,
+ * lines, histograms and tables, not what they are about.
+ */
 #include "report/text.h"
 
 #include <ctype.h>

@@ -62,6 +62,7 @@ static const struct argp_option option_list[] = {
 	  "List the mistakes: name, what it is, the finding that fdscope must raise, and the "
 	  "arguments of fdscope-load, beside --port, that provoke it; tabs between them",
 	  5 },
+	{ .key = 'h', .flags = OPTION_HIDDEN }, /* as -? */
 	{ 0 },
 };
 
@@ -142,6 +143,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	struct options *opts = parse->opts;
 
 	switch (key) {
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP); /* ends the program */
+		return 0;
 	case OPT_MUX:
 		opts->mux = word(state, "mux", mux_words, arg);
 		return 0;

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Which functions are behind the traced calls, whether this kernel would run our
+ * programs for all of them, and how trampolines are attached and, in the end,
+ * left behind. Other programs are attached by probes.c, those that look inside
+ * the kernel's waits by wakeups.c.
+ */
 #include "source/doors.h"
 
 #include <errno.h>

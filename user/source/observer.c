@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The order in which a snapshot must be taken, and the archive of the ended:
+ * their rows go back to the probes' tables, which are finite, as soon as nothing
+ * writes them any more. Reading the tables is left to probes_read.c and
+ * epolls_read.c, counting descriptors to census.c.
+ */
 #include "source/observer.h"
 
 #include <errno.h>
@@ -412,11 +418,11 @@ static int look_at_descriptors(struct observer *observer, struct snapshot *out)
 
 int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_last)
 {
-	uint64_t nr_differences = 0;
+	struct reconciled reconciled = {};
 	int err = look_at_descriptors(observer, out);
 
 	if (!err && is_last)
-		err = reconcile_at_end(observer->probes, &nr_differences);
+		err = reconcile_at_end(observer->probes, &reconciled);
 	if (!err && is_last)
 		probes_detach(observer->probes);
 	if (!err) {
@@ -431,7 +437,8 @@ int observer_snapshot(struct observer *observer, struct snapshot *out, bool is_l
 		probes_take_ended(observer->probes, note_end, observer);
 	}
 	out->losses[LOSS_ENDED_PROCESSES] += observer->nr_forgotten;
-	out->losses[LOSS_REGISTRATIONS] += nr_differences;
+	out->losses[LOSS_REGISTRATIONS] += reconciled.nr_differences;
+	out->fdinfo_denied = reconciled.is_denied;
 	if (!err)
 		err = add_archive(&observer->archive, out);
 	if (!err)

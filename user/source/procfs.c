@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Who is a target (by name, port, cgroup, descent) and what its threads are
+ * inside of. Whoever ends meanwhile is not there, which is no error. epoll's
+ * fdinfo is left to reconcile.c.
+ */
 #include "source/procfs.h"
 
 #include <ctype.h>

@@ -1,4 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Two sorted lists, from fdinfo and from the tables, and what stands in one of
+ * them only. A change that is just under way looks like a difference: only what
+ * is still there at a later look is one. Mending the tables is left to
+ * source/epolls.c.
+ */
 #include "source/reconcile.h"
 
 #include <errno.h>
@@ -9,6 +15,7 @@
 
 #include "base/array.h"
 #include "source/epolls.h"
+#include "source/procfs.h"
 
 struct list {
 	struct watched *items;
@@ -76,6 +83,7 @@ static int read_fdinfo(uint32_t instance, uint32_t tgid, uint32_t fd, struct lis
 struct both {
 	struct epolls *epolls;
 	struct list told, known; /* by fdinfo, and in the tables */
+	struct id_list denied;	 /* instances whose fdinfo we may not read */
 };
 
 static int look_at_instance(void *context, uint32_t row, const struct instance *instance)
@@ -83,6 +91,8 @@ static int look_at_instance(void *context, uint32_t row, const struct instance *
 	struct both *both = context;
 	int err = read_fdinfo(row, instance->holder_tgid, instance->holder_fd, &both->told);
 
+	if (err == -EACCES || err == -EPERM)
+		return id_list_add(&both->denied, row);
 	/* Closed, or its holder gone: there is nothing to compare with. */
 	return err == -ENOMEM ? err : 0;
 }
@@ -109,6 +119,14 @@ static void both_free(struct both *both)
 {
 	list_free(&both->told);
 	list_free(&both->known);
+	free(both->denied.items);
+}
+
+/* Nothing can be said of a registration that fdinfo was not allowed to tell of. */
+static bool is_compared(const struct both *both, const struct watched *registration)
+{
+	return epolls_is_held(both->epolls, registration->instance) &&
+	       !id_list_has(&both->denied, registration->instance);
 }
 
 /* What stands in @a and not in @b, both sorted. */
@@ -166,7 +184,7 @@ int reconcile_at_start(struct probes *probes)
 	return err;
 }
 
-static int differences(struct probes *probes, struct list *out)
+static int differences(struct probes *probes, struct list *out, bool *is_denied)
 {
 	struct list unknown = {}, stale = {};
 	struct both both = {};
@@ -179,10 +197,11 @@ static int differences(struct probes *probes, struct list *out)
 	for (size_t i = 0; i < unknown.nr && !err; i++)
 		err = add(out, &unknown.items[i]);
 	for (size_t i = 0; i < stale.nr && !err; i++) {
-		if (epolls_is_held(both.epolls, stale.items[i].instance))
+		if (is_compared(&both, &stale.items[i]))
 			err = add(out, &stale.items[i]);
 	}
 	sort(out);
+	*is_denied = both.denied.nr;
 	list_free(&unknown);
 	list_free(&stale);
 	both_free(&both);
@@ -193,10 +212,10 @@ static int differences(struct probes *probes, struct list *out)
 #define LOOKS	 8
 #define PAUSE_US 1000
 
-int reconcile_at_end(struct probes *probes, uint64_t *nr_differences)
+int reconcile_at_end(struct probes *probes, struct reconciled *out)
 {
 	struct list lasting = {}, now = {};
-	int err = differences(probes, &lasting);
+	int err = differences(probes, &lasting, &out->is_denied);
 
 	for (int look = 1; look < LOOKS && lasting.nr && !err; look++) {
 		usleep(PAUSE_US);
@@ -204,12 +223,12 @@ int reconcile_at_end(struct probes *probes, uint64_t *nr_differences)
 		if (!err)
 			err = epolls_sweep(probes_epolls(probes));
 		if (!err)
-			err = differences(probes, &now);
+			err = differences(probes, &now, &out->is_denied);
 		if (!err)
 			err = keep_common(&lasting, &now);
 		list_free(&now);
 	}
-	*nr_differences = lasting.nr;
+	out->nr_differences = lasting.nr;
 	list_free(&lasting);
 	return err;
 }

@@ -17,8 +17,14 @@ int reconcile_at_start(struct probes *probes);
 
 /*
  * How many registrations stand in one of the two and not in the other, however
- * often one looks. 0 or -errno.
+ * often one looks. Instances whose fdinfo we may not read are left out.
  */
-int reconcile_at_end(struct probes *probes, uint64_t *nr_differences);
+struct reconciled {
+	uint64_t nr_differences;
+	bool is_denied; /* there were such instances */
+};
+
+/* 0 or -errno. */
+int reconcile_at_end(struct probes *probes, struct reconciled *out);
 
 #endif

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Groups, their order and when one is left out; most keys come from
+ * model/fields.c. Knows nothing of JSON: that is the writer's. source/decode*.c
+ * read the same keys back.
+ */
 #include "view/document.h"
 
 #include <assert.h>

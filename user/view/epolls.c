@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Only what is worth a line: of instances that were told nothing the first stands
+ * for all, and zeros are left out. Sums, order and the choice of descriptors are
+ * the model's.
+ */
 #include "view/epolls.h"
 
 #include <stdio.h>

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From the lines on the loop down to the one on descriptors each group has a
+ * function here; findings, epoll instances and single descriptors have files of
+ * their own. Widths and line breaks are left to user/report.
+ */
 #include "view/summary.h"
 
 #include <errno.h>
@@ -404,8 +409,8 @@ static const char *const loss_advice[LOSSES] = {
 	[LOSS_OPEN_DESCRIPTORS] = "descriptor tables of more than 262,144",
 	[LOSS_ENDED_PROCESSES] = "ends of processes came too fast to be noted",
 	[LOSS_INSTANCES] = "uses of epoll instances without a row: raise --max-threads",
-	[LOSS_REGISTRATIONS] = "registrations without a row, or unlike the kernel's: raise "
-			       "--max-registrations",
+	[LOSS_REGISTRATIONS] = "registrations without a row (raise "
+			       "--max-registrations), or unlike the kernel's",
 	[LOSS_DESCRIPTIONS] = "descriptors without a row: raise --max-registrations",
 	[LOSS_CALLBACKS] = "readiness callbacks whose end was not seen",
 	[LOSS_PROGRAMS_SKIPPED] = "runs of a probe that the kernel skipped",

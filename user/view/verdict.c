@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Sentences on the modes that differ most, in system calls, copies, descriptors
+ * looked through, triggers and CPU. A difference that chance could have made is
+ * told as none. The table above them is left to view/comparison.c.
+ */
 #include "view/verdict.h"
 
 #include <stdio.h>
