@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 	char line[512];
 	ssize_t len;
 
-	end_after(60);
+	end_after(100); /* as long as attach.sh */
 	if (argc > 1)
 		wait_times(atoi(argv[1]));
 	answer("pid=%d\n", getpid());
