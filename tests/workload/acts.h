@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -15,6 +16,7 @@
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "descriptors.h"
@@ -98,6 +100,7 @@ static inline bool hear(int fd)
 /* A thread that does one thing at a time, and only then does who asked go on. */
 struct helper {
 	pthread_t thread;
+	pid_t tid;
 	sem_t asked, done;
 	void (*step)(void);
 };
@@ -106,6 +109,7 @@ static inline void *help(void *context)
 {
 	struct helper *helper = context;
 
+	helper->tid = gettid();
 	for (;;) {
 		while (sem_wait(&helper->asked))
 			;
@@ -134,11 +138,14 @@ static inline void in_thread(struct helper *helper, void (*step)(void))
 		;
 }
 
+/* It can be joined before the kernel has ended it: until then it is no ended thread. */
 static inline void end_helper(struct helper *helper)
 {
 	helper->step = NULL;
 	sem_post(&helper->asked);
 	MUST(!pthread_join(helper->thread, NULL));
+	while (!syscall(SYS_tgkill, getpid(), helper->tid, 0))
+		sched_yield();
 }
 
 /* A child that does @step each time it is asked. It ends when its parent does, or end_child(). */
