@@ -106,8 +106,8 @@ static __noinline int instance_ended(__u64 ep, bool was_seen)
 	instance = bpf_map_lookup_elem(&instances, &row);
 	if (!instance)
 		return 0; /* for the verifier */
-	if (was_seen || !has_holder_ended(instance))
-		instance->is_closed = 1;
+	instance->keeps_registrations = !was_seen && has_holder_ended(instance);
+	instance->is_closed = 1;
 	if (epoch % CLOSES_A_NUDGE == 0)
 		nudge();
 	return 0;

@@ -16,6 +16,16 @@
 #define SKBS	       512
 #define EPITEMS_MET    1024 /* one for each instance that watches the file */
 
+/*
+ * One run of the program is not interrupted, so it looks at no more than 2048
+ * numbers of a table, in words of the kernel's bitmap, from walk_from on. User space
+ * starts it again as long as there are tables that go on, from walk_next.
+ */
+#define WORD_BITS   64
+#define WORDS_A_RUN 32
+
+__u32 walk_from, walk_next;
+
 /* Bytes in a pipe: the sum over its ring of buffers, of which unused ones are empty or stale. */
 __weak __u64 pipe_bytes(__u64 address)
 {
@@ -60,9 +70,20 @@ static __always_inline void begin_walk(struct process *process, struct task_stru
 	process->close_wait = 0;
 	process->start_ns = FOLLOW(FOLLOW(task, group_leader), start_time);
 	process->fd_limit = FOLLOW(FOLLOW(task, signal), rlim[RLIMIT_NOFILE].rlim_cur);
-	process->walk_tid = FOLLOW(task, pid);
 	process->walk = walk;
+	process->walk_tid = 0;
 	note_compat(process, task);
+}
+
+/* The first task of a process to come counts, in each step: it may have ended since the last. */
+static __always_inline void begin_step(struct process *process, struct task_struct *task)
+{
+	__u16 step = walk_from / (WORD_BITS * WORDS_A_RUN);
+
+	if (process->walk_tid && process->walk_step == step)
+		return;
+	process->walk_tid = FOLLOW(task, pid);
+	process->walk_step = step;
 }
 
 /* A leader that has ended has no table, so all its threads come: one of them counts. */
@@ -187,9 +208,9 @@ static __always_inline void instance_met(struct file *file, struct process *proc
 }
 
 /*
- * The file at @address, which a target has open as @fd. No reference is taken, as
- * the kernel's own iterator over files does: a close meanwhile would then end
- * nothing, and the target be told of what it has closed. It is read as any memory.
+ * The file at @address, which a target has open as @fd. The kernel's own iterator
+ * over files takes a reference to each; a close meanwhile then ends nothing, and
+ * the target is told of what it has closed. Here none is: it is read as any memory.
  */
 __weak int descriptor_met(__u64 address, __u32 tgid, __u32 fd)
 {
@@ -215,8 +236,6 @@ __weak int descriptor_met(__u64 address, __u32 tgid, __u32 fd)
 	return 0;
 }
 
-#define WORD_BITS 64 /* of the kernel's bitmap of open descriptors */
-
 /* Those from @first on that have their bits in one word, of the table at @address. */
 __weak int some_descriptors_met(__u64 address, __u32 tgid, __u32 first)
 {
@@ -232,15 +251,6 @@ __weak int some_descriptors_met(__u64 address, __u32 tgid, __u32 first)
 	}
 	return 0;
 }
-
-/*
- * One run of the program is not interrupted, so it looks at no more than
- * 16384 numbers of a table, from walk_from on. User space starts it again as
- * long as there are tables that go on, from walk_next.
- */
-#define WORDS_A_RUN 256
-
-__u32 walk_from, walk_next;
 
 static __always_inline void table_met(struct task_struct *task, __u32 tgid)
 {
@@ -290,6 +300,7 @@ int task_met(struct bpf_iter__task *ctx)
 		return 0; /* it came after the walk had begun */
 	if (process->walk != walk)
 		begin_walk(process, task);
+	begin_step(process, task);
 	if (!is_counted_before(process, task))
 		table_met(task, tgid);
 	return 0;
@@ -298,8 +309,10 @@ int task_met(struct bpf_iter__task *ctx)
 /*
  * Ends that no call showed: a registration whose epitem is gone, a description
  * that no target holds. User space runs both after a walk. What ended with the
- * last holder of its instance stays until user space has read it, and closed that.
+ * last holder of its instance stays until user space has read it.
  */
+__u32 sweeps_unheld;
+
 static __always_inline bool is_swept(struct registration *row)
 {
 	__u32 number = row->instance;
@@ -308,8 +321,12 @@ static __always_inline bool is_swept(struct registration *row)
 	if (!instance)
 		return false; /* for the verifier */
 	if (instance->is_closed)
-		return true;
-	return instance->walk == walk && !is_alive(row, instance->ep);
+		return !instance->keeps_registrations;
+	if (instance->walk != walk && !sweeps_unheld)
+		return false;
+	if (!row->epi)
+		return instance->walk != walk;
+	return !is_alive(row, instance->ep);
 }
 
 SEC("iter/bpf_map_elem")

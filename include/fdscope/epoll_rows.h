@@ -23,8 +23,10 @@ struct instance {
 	__u32 walk;
 	__u32 birth_walk; /* the last one before it was known */
 	__u32 nr_registrations;
-	__u32 is_closed; /* its last descriptor is: the row is kept for who used it */
-	__u64 scans;	 /* how often events were taken out of it */
+	__u32 is_closed;	   /* its last descriptor is: the row is kept for who used it */
+	__u32 keeps_registrations; /* though closed: it ended with its last holder, unread yet */
+	__u32 reserved;
+	__u64 scans; /* how often events were taken out of it */
 	struct callback_counters callbacks;
 };
 

@@ -81,9 +81,10 @@ struct process {
 	__u64 open_at_birth;  /* inherited through fork; only if born_traced */
 	__u64 fd_limit;	      /* RLIMIT_NOFILE, soft */
 	__u32 walk;	      /* number of the walk over descriptors that filled @open */
-	__u32 walk_tid;	      /* whose table that walk counted, when the leader has ended */
-	__u16 born_traced;
-	__u16 is_compat;  /* runs a 32-bit program, whose calls are not seen */
+	__u32 walk_tid;	      /* whose table it counted, when the leader has ended */
+	__u8 born_traced;
+	__u8 is_compat;	  /* runs a 32-bit program, whose calls are not seen */
+	__u16 walk_step;  /* the step of that walk that walk_tid is of */
 	__u32 close_wait; /* of @open: TCP sockets whose peer closed 1000 ticks ago or more */
 };
 

@@ -148,6 +148,7 @@ static void forget_ended(struct tracer *tracer)
 
 void give_back_rows(struct tracer *tracer)
 {
+	probes_take_ended(tracer->probes, note_end, tracer);
 	assert_int_equal(epolls_drop_unheld(probes_epolls(tracer->probes), has_ended, tracer,
 					    &tracer->archive),
 			 0);

@@ -242,6 +242,33 @@ static void registrations_at_the_end_are_shown_though_another_took_the_place(voi
 				{ "redelivered_in", 2 }, { "edge_undrained", 1 });
 }
 
+static void stay(void *context)
+{
+	struct shared *shared = context;
+
+	await(&shared->may_end, 1);
+}
+
+/* The last to be met with it has ended, and nobody has waited on it yet: it is ours all the same. */
+static void an_instance_is_kept_whose_other_holder_ended(void **state)
+{
+	struct shared *shared = new_shared();
+	pid_t pid;
+
+	begin(*state);
+	pid = start_child(stay, shared);
+	assert_int_equal(probes_walk_descriptors(tracer_probes(*state)), 0);
+	raise_to(&shared->may_end, 1);
+	wait_child(pid);
+	give_back_rows(*state);
+	wait_for(shared->epfd, 1);
+	end(*state);
+	expect_epoll(*state, shared->epfd, { "returns", 1 }, { "registrations.level", 1 },
+		     { "deliveries.level", 1 }, { "deliveries.in", 1 });
+	close(shared->epfd);
+	close(shared->fd);
+}
+
 static void wait_again(void *context)
 {
 	struct shared *shared = context;
@@ -288,6 +315,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(processes_that_share_an_instance_have_rows_of_their_own),
 	cmocka_unit_test(registrations_at_the_end_of_a_process_are_shown),
 	cmocka_unit_test(registrations_at_the_end_are_shown_though_another_took_the_place),
+	cmocka_unit_test(an_instance_is_kept_whose_other_holder_ended),
 	cmocka_unit_test(what_was_counted_before_is_not_counted_again),
 };
 

@@ -205,7 +205,27 @@ int epolls_keep_copied(struct epolls *epolls, struct snapshot *out)
 	return err;
 }
 
-/* Those of live threads are read with them, or not at all: such a thread came since then. */
+/* Does the list of a live thread lead to the use in @row? */
+static bool is_in_use(const struct epolls *epolls, const struct epoll_use *use, uint32_t row)
+{
+	const struct thread *thread = &epolls->threads[use->thread % epolls->nr_threads];
+	uint32_t next = thread->epoll_use;
+
+	if (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != THREAD_LIVE)
+		return false;
+	for (uint32_t i = 0; next && next <= epolls->uses.nr_rows && i < epolls->uses.nr_rows;
+	     i++) {
+		if (next == row + 1)
+			return true;
+		next = use_at(epolls, next - 1)->next;
+	}
+	return false;
+}
+
+/*
+ * Those of ended threads. A live one's are read with it, or not at all: it came since
+ * then. A use can be live still though its thread has ended, having had very many.
+ */
 static int read_ended_uses(const struct epolls *epolls, struct snapshot *out)
 {
 	int err = 0;
@@ -214,7 +234,8 @@ static int read_ended_uses(const struct epolls *epolls, struct snapshot *out)
 		const struct epoll_use *use = use_at(epolls, row);
 		uint32_t state = __atomic_load_n(&use->state, __ATOMIC_ACQUIRE);
 
-		if (!epolls->is_read[row] && state != USE_FREE && state != USE_LIVE)
+		if (!epolls->is_read[row] && state != USE_FREE &&
+		    !(state == USE_LIVE && is_in_use(epolls, use, row)))
 			err = epolls_read_use(epolls, out, use);
 	}
 	return err;

@@ -9,10 +9,12 @@
 
 #include "source/iterator.h"
 
-static int sweep(struct epolls *epolls)
+static int sweep(struct epolls *epolls, bool is_unheld_included)
 {
-	int err = iterator_run(epolls->registration_sweep);
+	int err;
 
+	epolls->skel->bss->sweeps_unheld = is_unheld_included;
+	err = iterator_run(epolls->registration_sweep);
 	if (!err)
 		err = iterator_run(epolls->description_sweep);
 	return err;
@@ -63,7 +65,7 @@ static bool is_anything_watched(const struct epolls *epolls)
 int epolls_sweep(struct epolls *epolls)
 {
 	note_closed(epolls);
-	return is_anything_watched(epolls) ? sweep(epolls) : 0;
+	return is_anything_watched(epolls) ? sweep(epolls, false) : 0;
 }
 
 void epolls_settle(struct epolls *epolls)
@@ -200,7 +202,7 @@ static void look_at_rows(const struct epolls *epolls, struct leaving *leaving)
 	}
 }
 
-/* It is read here for the last time; the next sweep takes what it watched. */
+/* What is closed is read here for the last time; the next sweep takes what it watched. */
 static int archive_instance(struct epolls *epolls, uint32_t row, struct leaving *leaving,
 			    struct snapshot *archive)
 {
@@ -212,9 +214,9 @@ static int archive_instance(struct epolls *epolls, uint32_t row, struct leaving 
 		return err;
 	last = &archive->instances[archive->nr_instances - 1];
 	last->callbacks = instance->callbacks;
-	if (!instance->is_closed)
+	if (!instance->is_closed || instance->keeps_registrations)
 		last->registrations = leaving->registrations;
-	instance->is_closed = 1;
+	instance->keeps_registrations = 0;
 	leaving->leaves = true;
 	return 0;
 }
@@ -253,7 +255,7 @@ static int drop_unheld(struct epolls *epolls, struct leaving *leaving,
 		nr++;
 	}
 	if (!err && nr)
-		err = sweep(epolls);
+		err = sweep(epolls, true);
 	for (uint32_t row = 0; row < nr_rows && nr; row++) {
 		if (leaving[row].leaves && !instance_at(epolls, row)->nr_registrations)
 			free_instance(epolls, row);

@@ -109,8 +109,10 @@ static void set_timer(struct live *live)
 /* The terminal has shown the ^C of whoever pressed it: what follows begins a line of its own. */
 static void end_line_of_terminal(void)
 {
-	if (isatty(STDERR_FILENO))
-		fputc('\n', stderr);
+	FILE *terminal = isatty(STDERR_FILENO) ? stderr : stdout;
+
+	if (isatty(fileno(terminal)))
+		fputc('\n', terminal);
 }
 
 /* A command in the terminal gets Ctrl-C itself; it decides when it ends, and we report then. */

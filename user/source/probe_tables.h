@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The tables behind probes.h, for the file that reads them and gives their rows
- * back (probes_read.c). Nobody else includes this.
+ * The tables behind probes.h, which probes.c makes and probes_read.c reads, and
+ * gives their rows back. Nobody else includes this.
  */
 #ifndef FDSCOPE_PROBE_TABLES_H
 #define FDSCOPE_PROBE_TABLES_H

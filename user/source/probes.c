@@ -154,7 +154,7 @@ static int choose_programs(struct probes *probes, const struct probe_options *op
 				     "what works)");
 	err = wakeups_open(&probes->wakeups, probes->skel, options->wakeups);
 	if (err)
-		return log_wakeups_error(err);
+		return options->wakeups ? log_wakeups_error(err) : log_load_error(err);
 	err = set_sizes(probes->skel, &options->limits);
 	return err ? log_load_error(err) : 0;
 }
