@@ -61,7 +61,7 @@ $(B)/user/%.o: user/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(DEP) -c $< -o $@
 
-$(patsubst %,$(B)/user/source/%.o,probes doors epolls epolls_read epolls_retire wakeups): | $(B)/fdscope.skel.h
+$(patsubst %,$(B)/user/source/%.o,probes probes_read doors epolls epolls_read epolls_retire wakeups): | $(B)/fdscope.skel.h
 
 $(B)/fdscope: $(TOOL_OBJS)
 	$(call say,LINK,$@)
