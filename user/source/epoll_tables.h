@@ -49,6 +49,12 @@ static inline struct instance *instance_at(const struct epolls *epolls, uint32_t
 	return (struct instance *)epolls->instances.rows + row;
 }
 
+/* Do the registrations in @instance stand, or did when it ended? */
+static inline bool is_watching(const struct instance *instance)
+{
+	return !instance->is_closed || instance->keeps_registrations;
+}
+
 static inline struct epoll_use *use_at(const struct epolls *epolls, uint32_t row)
 {
 	return (struct epoll_use *)epolls->uses.rows + row;

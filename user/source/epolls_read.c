@@ -82,7 +82,7 @@ static int read_registrations(const struct epolls *epolls, struct snapshot *out)
 		const struct registration *registration = registration_at(epolls, row);
 
 		if (registration->is_used && registration->instance < epolls->instances.nr_rows &&
-		    !instance_at(epolls, registration->instance)->is_closed)
+		    is_watching(instance_at(epolls, registration->instance)))
 			err = read_registration(epolls, out, registration);
 	}
 	return err;

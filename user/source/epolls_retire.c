@@ -214,7 +214,7 @@ static int archive_instance(struct epolls *epolls, uint32_t row, struct leaving 
 		return err;
 	last = &archive->instances[archive->nr_instances - 1];
 	last->callbacks = instance->callbacks;
-	if (!instance->is_closed || instance->keeps_registrations)
+	if (is_watching(instance))
 		last->registrations = leaving->registrations;
 	instance->keeps_registrations = 0;
 	leaving->leaves = true;
