@@ -243,7 +243,7 @@ static void threads_that_come_meanwhile_are_whole_or_absent(void **state)
 	close(turning->epfd);
 }
 
-#define WALKS 3000
+#define WALKS 1000
 
 struct closing {
 	uint32_t started, stop, told;
