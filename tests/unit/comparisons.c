@@ -105,3 +105,16 @@ void assert_says(const char *text, const char *words)
 	if (!text || !strstr(text, words))
 		fail_msg("no \"%s\" in:\n%s", words, text ? text : "nothing");
 }
+
+void add_times(struct comparison *comparison, bool is_traced, const double *rates, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct comparison_run run = {
+			.is_traced = is_traced,
+			.is_complete = true,
+			.measures = { [MEASURE_RATE] = rates[i] },
+		};
+
+		comparison_add(comparison, 0, &run);
+	}
+}

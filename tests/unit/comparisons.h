@@ -32,4 +32,7 @@ char *comparison_text(const struct comparison *comparison);
 
 void assert_says(const char *text, const char *words);
 
+/* Runs of its first mode at these rates, and of nothing else. */
+void add_times(struct comparison *comparison, bool is_traced, const double *rates, size_t nr);
+
 #endif
